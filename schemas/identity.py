@@ -1,0 +1,30 @@
+"""Fixed identities: the same thing has the same id after a crash, a replay or a second feed."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid5
+
+from schemas.events import Event
+from schemas.values import Origin
+
+NAMESPACE = UUID("6f2b9a52-5c0f-5d1b-9b1e-3c6a1f0e7d11")
+_SEPARATOR = "\x1f"
+
+
+def fixed_id(kind: str, *parts: str | int) -> str:
+    """UUIDv5 over a kind and its parts; parts may hold anything but the unit separator (U+001F)."""
+    return str(uuid5(NAMESPACE, _SEPARATOR.join((kind, *map(str, parts)))))
+
+
+def event_id(origin: Origin) -> str:
+    """Reading a source record again gives the same event id."""
+    return fixed_id("event", origin.topic, origin.partition, origin.offset, origin.index)
+
+
+def alert_id(rule: str, patient_id: str, subject: str, opened_by: Event) -> str:
+    """The id of an episode: rule, patient, subject and the event that opened it.
+
+    The event counts by its business identity (source, record, version) and not by the place it was read from, so the same
+    fact gives the same alert whether it came by another topic, from a file or through `rxvigil check`.
+    """
+    return fixed_id("alert", rule, patient_id, subject, opened_by.source, opened_by.record_id, opened_by.version)
