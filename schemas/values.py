@@ -18,7 +18,7 @@ from typing import Annotated, Literal, TypeAlias, TypeVar
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 T = TypeVar("T")
-Known: TypeAlias = T | None | UnsetType
+Known: TypeAlias = T | UnsetType | None
 
 Time = Annotated[datetime, Meta(tz=True)]
 """An instant, RFC 3339 with an offset."""

@@ -1,0 +1,1 @@
+"""What every process needs and no medicine: settings, clock, logging, metrics plumbing, topics."""

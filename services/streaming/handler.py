@@ -1,0 +1,82 @@
+"""The one interface between an engine and what a service does: a pure function from a batch of records and the states
+they touch to new states and records to send.
+
+Two engines run it: ``faust_engine`` on Kafka with the states in a Faust table, and ``memory`` in one process without a
+broker. A handler cannot tell which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol, TypeVar
+
+import msgspec
+
+S = TypeVar("S")
+Headers = Sequence[tuple[str, bytes]]
+
+
+class Record(NamedTuple):
+    """One record read. ``timestamp`` is the broker's, in milliseconds since the epoch; ``value`` is None for a tombstone."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+class Send(NamedTuple):
+    """One record to send. The partition follows from the key as every Kafka client computes it; without a key the engine
+    spreads records over the partitions."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+class Outcome(msgspec.Struct):
+    """What a batch came to. ``states`` holds the keys that changed (None erases the state); records of ``sends`` with one
+    key keep their order."""
+
+    states: dict[bytes, object | None]
+    sends: list[Send]
+
+
+class Handler(Protocol):
+    """What a service does with its records.
+
+    ``handle`` is pure: no clock but the one it was built with, no I/O, nothing kept between calls, so the engine may call
+    it again with the same records after a crash. It must not mutate the states it is given.
+
+    After a crash the engine repeats whole batches. Every record of ``sends`` is acknowledged by the broker before the new
+    states are kept, and these before the batch counts as read: a crash repeats sends and never loses one. The handler
+    makes the repetition harmless: it keeps in each state the last offset applied (per topic and partition) and skips what
+    is at or below it, and gives what it sends fixed ids.
+
+    ``handle`` may raise: then the batch is tried again record by record, and ``refuse`` says what to send in place of the
+    record that raises alone.
+    """
+
+    def state_key(self, record: Record) -> bytes | None:
+        """The key of the state that a record touches; None when it touches none."""
+        ...
+
+    def handle(self, records: Sequence[Record], states: Mapping[bytes, object | None]) -> Outcome:
+        """``states`` holds the state of every key that ``state_key`` names for these records, None where there is none."""
+        ...
+
+    def refuse(self, record: Record, error: Exception) -> list[Send]:
+        """What to send when ``handle`` raised ``error`` for this record alone: normally one dead letter."""
+        ...
+
+    def encode_state(self, state: object) -> bytes:
+        """A state as stored. Equal states give equal bytes."""
+        ...
+
+    def decode_state(self, stored: bytes) -> object:
+        """The state of stored bytes."""
+        ...
