@@ -36,13 +36,15 @@ class Implicated(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class HistoryEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One change. ``at`` is clinical time, ``recorded_at`` when the monitor or a person made it; ``by`` is a person's name,
+    """One change, with how grave it then was. ``at`` is clinical time, ``recorded_at`` when the monitor or a person made it; ``by`` is a person's name,
     empty for the monitor. ``facts`` are the facts that this change added."""
 
     revision: int
     change: Change
     at: Time
     why: str
+    severity: Severity
+    rank: float = 0.0
     by: str = ""
     reason: str = ""
     recorded_at: Time | None = None

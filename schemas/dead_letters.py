@@ -16,11 +16,13 @@ from schemas.values import Time
 REASONS: dict[str, str] = {
     "empty": "the record has no value",
     "too_large": "the record is larger than the largest allowed",
+    "too_many": "the record holds more events than one record may",
     "not_utf8": "the text is not valid UTF-8",
     "not_json": "the value is not JSON",
     "unknown_type": "the event's type is none that the schemas name",
     "schema": "a field is missing, has the wrong type or is not in the schema",
     "mapping": "a row lacks what the mapping file requires, or a cell cannot be read as it says",
+    "ingest_error": "ingest failed on this record",
     "undecodable_event": "a canonical event could not be read",
     "rule_error": "the monitor failed on this event",
 }

@@ -24,7 +24,8 @@ def event_id(origin: Origin) -> str:
 def alert_id(rule: str, patient_id: str, subject: str, opened_by: Event) -> str:
     """The id of an episode: rule, patient, subject and the event that opened it.
 
-    The event counts by its business identity (source, record, version) and not by the place it was read from, so the same
-    fact gives the same alert whether it came by another topic, from a file or through `rxvigil check`.
+    The event counts by its business identity (source, record, version, clinical time) and not by the place it was read
+    from, so the same fact gives the same alert whether it came by another topic, from a file or through `rxvigil check`.
     """
-    return fixed_id("alert", rule, patient_id, subject, opened_by.source, opened_by.record_id, opened_by.version)
+    opened = (opened_by.source, opened_by.record_id, opened_by.version, opened_by.occurred_at.isoformat())
+    return fixed_id("alert", rule, patient_id, subject, *opened)

@@ -1,0 +1,1 @@
+"""The life of an alert: its identity, how it opens, changes and ends. Pure."""

@@ -1,0 +1,1 @@
+"""The patient's state and how an event changes it. Pure."""

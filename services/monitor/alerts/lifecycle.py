@@ -1,0 +1,165 @@
+"""How findings become alerts.
+
+An alert is an episode: it opens with the event that made a finding true, keeps its id whatever arrives later, and ends
+when the state no longer makes it true (resolved) or its facts turned out wrong (withdrawn). Every change is one revision
+and one entry of its history.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from schemas.alerts import Acknowledgement, Alert, Change, HistoryEntry, Implicated
+from schemas.events import AnyEvent
+from schemas.feedback import Feedback
+from schemas.identity import alert_id
+from schemas.values import SEVERITIES, Severity
+from services.monitor.patient.state import PatientState
+from services.monitor.rules.rule import Finding, Rule
+
+MAX_HISTORY = 1000
+"""Entries kept of one alert: the first and the newest ones."""
+
+_WRONG = frozenset({"corrected", "cancelled", "entered_in_error"})
+
+
+def opened(rule: Rule, finding: Finding, event: AnyEvent, state: PatientState, knowledge: str, at: datetime) -> Alert:
+    """A new episode, opened by ``event``. ``at`` is the monitor's time."""
+    alert = Alert(
+        alert_id=alert_id(rule.id, state.patient_id, finding.subject, event),
+        revision=0,
+        patient_id=state.patient_id,
+        rule=rule.id,
+        rule_version=rule.version,
+        knowledge_version=knowledge,
+        family=rule.family,
+        subject=finding.subject,
+        severity=finding.severity,
+        evidence_grade=finding.evidence_grade,
+        status="open",
+        summary=finding.summary,
+        detail=finding.detail,
+        actions=finding.actions,
+        patient_explanation=finding.patient_explanation,
+        implicated=finding.implicated,
+        citations=finding.citations,
+        origins=finding.origins,
+        history=(),
+        true_since=finding.since,
+        detected_at=at,
+        rank=finding.rank,
+        facility=state.facility,
+        unit=state.unit,
+    )
+    return _changed(alert, "opened", state.clock, finding.summary, at, facts=finding.implicated)
+
+
+def updated(
+    alert: Alert, rule: Rule, finding: Finding, state: PatientState, knowledge: str, at: datetime
+) -> Alert | None:
+    """The alert with what is true now; None when nothing that a reader sees has changed.
+
+    When it got worse after somebody had acknowledged it, it asks for attention again.
+    """
+    same = (alert.implicated, alert.severity, alert.rank) == (finding.implicated, finding.severity, finding.rank)
+    if same and alert.summary == finding.summary:
+        return None
+    worse = _worse(finding.severity, finding.rank, alert.severity, alert.rank)
+    asks_again = worse and alert.acknowledgement is not None
+    facts = tuple(fact for fact in finding.implicated if fact not in alert.implicated)
+    alert = replace(
+        alert,
+        rule_version=rule.version,
+        knowledge_version=knowledge,
+        severity=finding.severity,
+        evidence_grade=finding.evidence_grade,
+        summary=finding.summary,
+        detail=finding.detail,
+        actions=finding.actions,
+        patient_explanation=finding.patient_explanation,
+        implicated=finding.implicated,
+        citations=finding.citations,
+        origins=finding.origins,
+        rank=finding.rank,
+        acknowledgement=None if asks_again else alert.acknowledgement,
+        facility=state.facility,
+        unit=state.unit,
+    )
+    return _changed(alert, "attention" if asks_again else "updated", state.clock, finding.summary, at, facts=facts)
+
+
+def ended(alert: Alert, rule: Rule, event: AnyEvent, state: PatientState, at: datetime) -> Alert:
+    """The alert resolved, or withdrawn when ``event`` says that one of its facts was wrong."""
+    why = rule.ended(alert, state)
+    if _takes_back(event, alert.implicated):
+        status = event.status  # type: ignore[union-attr]
+        wrong = f"A fact behind this alert was {status.replace('_', ' ')}. {why}"
+        return _changed(replace(alert, status="withdrawn"), "withdrawn", state.clock, wrong, at)
+    return _changed(replace(alert, status="resolved"), "resolved", state.clock, why, at)
+
+
+def acknowledged(alert: Alert, feedback: Feedback, clock: datetime, at: datetime) -> list[Alert]:
+    """The alert with a person's answer; nothing when it has that answer already.
+
+    An answer to a milder state of the alert than the present one is noted and asks for attention at once.
+    """
+    answer = Acknowledgement(by=feedback.by, at=feedback.at, reason=feedback.reason, comment=feedback.comment)
+    answered = {(entry.by, entry.recorded_at) for entry in alert.history if entry.change == "acknowledged"}
+    if (feedback.by, feedback.at) in answered:
+        return []
+    noted = _changed(
+        replace(alert, acknowledgement=answer),
+        "acknowledged",
+        clock,
+        feedback.comment or feedback.reason,
+        feedback.at,
+        by=feedback.by,
+        reason=feedback.reason,
+    )
+    seen = next((entry for entry in alert.history if entry.revision == feedback.revision), None)
+    if seen is None or not _worse(alert.severity, alert.rank, seen.severity, seen.rank):
+        return [noted]
+    why = "It had got worse before the answer came."
+    return [noted, _changed(replace(noted, acknowledgement=None), "attention", clock, why, at)]
+
+
+def _takes_back(event: AnyEvent, facts: tuple[Implicated, ...]) -> bool:
+    if getattr(event, "status", None) not in _WRONG:
+        return False
+    return any((fact.source, fact.record_id) == (event.source, event.record_id) for fact in facts)
+
+
+def _worse(severity: Severity, rank: float, than_severity: Severity, than_rank: float) -> bool:
+    before, now = SEVERITIES.index(than_severity), SEVERITIES.index(severity)
+    return now < before or (now == before and rank > than_rank)
+
+
+def _changed(
+    alert: Alert,
+    change: Change,
+    clock: datetime,
+    why: str,
+    at: datetime,
+    *,
+    by: str = "",
+    reason: str = "",
+    facts: tuple[Implicated, ...] = (),
+) -> Alert:
+    entry = HistoryEntry(
+        revision=alert.revision + 1,
+        change=change,
+        at=clock,
+        why=why,
+        severity=alert.severity,
+        rank=alert.rank,
+        by=by,
+        reason=reason,
+        recorded_at=at,
+        facts=facts,
+    )
+    history = (*alert.history, entry)
+    if len(history) > MAX_HISTORY:
+        history = (history[0], *history[-MAX_HISTORY + 1 :])
+    return replace(alert, revision=entry.revision, history=history, detected_at=at)

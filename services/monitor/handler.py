@@ -1,0 +1,92 @@
+"""The monitor as the engine sees it: records of events and answers in; states, alerts and pictures out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+from msgspec.structs import replace
+
+from knowledge.model import Knowledge
+from schemas import cloudevents, codec, topics
+from schemas.alerts import Alert
+from schemas.dead_letters import DeadLetter
+from schemas.identity import fixed_id
+from services.monitor import evaluate
+from services.monitor.patient import state as patient_state
+from services.monitor.patient.picture import picture
+from services.monitor.patient.state import PatientState
+from services.runtime.clock import Clock
+from services.streaming.handler import Outcome, Record, Send
+
+TOPICS = (topics.EVENTS, topics.FEEDBACK)
+
+
+class MonitorHandler:
+    """Keyed by patient. What a record changes is sent once per record (alerts) or once per batch (pictures)."""
+
+    def __init__(self, knowledge: Knowledge, clock: Clock) -> None:
+        self._knowledge = knowledge
+        self._clock = clock
+
+    def state_key(self, record: Record) -> bytes | None:
+        return record.key
+
+    def handle(self, records: Sequence[Record], states: Mapping[bytes, object | None]) -> Outcome:
+        changed: dict[bytes, object | None] = {}
+        sends: list[Send] = []
+        for record in records:
+            if record.key is None:
+                raise ValueError("a record without a key: it names no patient")
+            state = changed.get(record.key, states.get(record.key))
+            assert state is None or isinstance(state, PatientState)
+            if state is not None and record.offset <= state.applied.get(record.topic, -1):
+                continue
+            after, alerts = self._take(record, state)
+            if after is not None:
+                applied = {**after.applied, record.topic: record.offset}
+                changed[record.key] = replace(after, applied=applied)
+            sends += map(_alert_record, alerts)
+        sends += (_picture_record(key, state) for key, state in changed.items() if isinstance(state, PatientState))
+        return Outcome(changed, sends)
+
+    def _take(self, record: Record, state: PatientState | None) -> tuple[PatientState | None, list[Alert]]:
+        value = record.value or b""
+        if record.topic == topics.FEEDBACK:
+            feedback = codec.decode_feedback(value)
+            return (None, []) if state is None else evaluate.take_feedback(state, feedback, self._clock())
+        return evaluate.take_event(state, codec.decode_event(value), self._knowledge, self._clock())
+
+    def refuse(self, record: Record, error: Exception) -> list[Send]:
+        undecodable = isinstance(error, (msgspec.DecodeError, ValueError))
+        letter = DeadLetter(
+            reason="undecodable_event" if undecodable else "rule_error",
+            detail=type(error).__name__,
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            original=record.value or b"",
+            received_at=datetime.fromtimestamp(record.timestamp / 1000, UTC),
+            refused_at=self._clock(),
+            refused_by="monitor",
+        )
+        return [Send(topics.DEAD_LETTERS, record.key, letter.original, letter.headers())]
+
+    def encode_state(self, state: object) -> bytes:
+        return patient_state.encode(state)
+
+    def decode_state(self, stored: bytes) -> object:
+        return patient_state.decode(stored)
+
+
+def _alert_record(alert: Alert) -> Send:
+    return Send(topics.ALERTS, alert.patient_id.encode(), codec.encode(alert), cloudevents.alert_headers(alert))
+
+
+def _picture_record(key: bytes, state: PatientState) -> Send:
+    shown = picture(state)
+    id_ = fixed_id(
+        "picture", state.patient_id, *(f"{topic}:{offset}" for topic, offset in sorted(state.applied.items()))
+    )
+    return Send(topics.PICTURES, key, codec.encode(shown), cloudevents.picture_headers(shown, id_))

@@ -1,0 +1,23 @@
+"""Clinical time: when a fact was so for the patient, and how far the patient's clock has come."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from schemas.events import Event
+
+
+def clinical_time(event: Event) -> datetime:
+    """``occurred_at``, but for a live source never after its receipt: a fact cannot have happened later than it was told.
+
+    Without this a result dated 2062 by a slip of the keyboard would stay the newest for ever.
+    """
+    if event.timing == "live" and event.ingested_at is not None:
+        return min(event.occurred_at, event.ingested_at)
+    return event.occurred_at
+
+
+def advanced(clock: datetime | None, event: Event) -> datetime:
+    """The patient's clock after an event: it only goes forward."""
+    time = clinical_time(event)
+    return time if clock is None or time > clock else clock

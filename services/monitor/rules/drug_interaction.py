@@ -1,0 +1,115 @@
+"""Drug-drug interactions: two orders in force together whose ingredients the knowledge pairs.
+
+Which pairs, how grave and why is data (``knowledge/interactions``). Code decides only what "together" means: both orders
+act by a systemic route, their periods overlap and neither is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+from knowledge.model import Interaction, Knowledge
+from schemas.alerts import Alert
+from schemas.events import AnyEvent, Prescription
+from schemas.values import SEVERITIES, Severity
+from services.monitor.patient.state import Order, PatientState, thing_key
+from services.monitor.rules.rule import Finding, implicate_order
+
+Combination = tuple[Interaction, Order, Order]
+"""An interaction with the order of its object and that of its precipitant."""
+
+
+class DrugInteraction:
+    """One finding for each interacting pair of ingredients and pair class, whatever number of orders carry them."""
+
+    id = "drug-drug-interaction"
+    version = "1"
+    family = "interaction"
+
+    def touched_by(self, event: AnyEvent, knowledge: Knowledge) -> bool:
+        return isinstance(event, Prescription)
+
+    def findings(self, state: PatientState, knowledge: Knowledge) -> Iterable[Finding]:
+        found = sorted(_combinations(state, knowledge), key=lambda each: (_subject(each[0]), each[1].starts))
+        for subject, same in groupby(found, key=lambda each: _subject(each[0])):
+            finding = _finding(subject, list(same))
+            if finding is not None:
+                yield finding
+
+    def ended(self, alert: Alert, state: PatientState) -> str:
+        for fact in alert.implicated:
+            order = state.orders.get(thing_key(fact.source, fact.record_id))
+            if order is None or order.over(state.clock):
+                status = "ended" if order is None or order.status in ("ordered", "changed", "resumed") else order.status
+                return f"The order {fact.label} is {status.replace('_', ' ')}."
+        return "The orders no longer act together."
+
+
+def _combinations(state: PatientState, knowledge: Knowledge) -> Iterator[Combination]:
+    by_ingredient: dict[str, list[Order]] = {}
+    for order in state.in_force():
+        if order.systemic:
+            for ingredient in order.ingredients:
+                by_ingredient.setdefault(ingredient, []).append(order)
+    for ingredient, orders in by_ingredient.items():
+        for partner in knowledge.partners.get(ingredient, frozenset()) & by_ingredient.keys():
+            if ingredient < partner:
+                for interaction in knowledge.interactions[(ingredient, partner)]:
+                    yield from _together(interaction, by_ingredient)
+
+
+def _together(interaction: Interaction, by_ingredient: dict[str, list[Order]]) -> Iterator[Combination]:
+    for order in by_ingredient[interaction.object]:
+        for other in by_ingredient[interaction.precipitant]:
+            if order is not other and order.overlaps(other):
+                yield interaction, order, other
+
+
+def _subject(interaction: Interaction) -> str:
+    return f"{interaction.pair.id}:{'+'.join(sorted((interaction.object, interaction.precipitant)))}"
+
+
+def _severity(interaction: Interaction, order: Order) -> Severity | None:
+    """None when the label permits the combination at the dose ordered; a dose that is not known is said, not assumed."""
+    limit = interaction.max_daily_mg
+    if limit is None:
+        return interaction.pair.severity
+    if order.daily_mg is None:
+        return "moderate"
+    return interaction.pair.severity if order.daily_mg > limit else None
+
+
+def _finding(subject: str, same: list[Combination]) -> Finding | None:
+    graded = [(severity, each) for each in same if (severity := _severity(each[0], each[1])) is not None]
+    if not graded:
+        return None
+    severity, (interaction, order, _) = min(graded, key=lambda each: SEVERITIES.index(each[0]))
+    orders = {(o.source, o.record_id): o for _, (_, first, second) in graded for o in (first, second)}
+    involved = sorted(orders.values(), key=lambda o: (o.starts, o.source, o.record_id))
+    pair = interaction.pair
+    return Finding(
+        subject=subject,
+        severity=severity,
+        summary=f"{interaction.object} with {interaction.precipitant}: {pair.title}"[:139],
+        detail=" ".join(
+            part for part in (f"{pair.effect} {pair.mechanism}".strip(), _dose_remark(interaction, order)) if part
+        ),
+        actions=pair.actions,
+        patient_explanation=pair.patient_explanation,
+        evidence_grade=pair.evidence_grade,
+        implicated=tuple(map(implicate_order, involved)),
+        citations=tuple(dict.fromkeys((*interaction.citations, *pair.citations))),
+        since=min(max(first.starts, second.starts) for _, (_, first, second) in graded),
+        origins=tuple(o.origin for o in involved if o.origin is not None),
+    )
+
+
+def _dose_remark(interaction: Interaction, order: Order) -> str:
+    if interaction.max_daily_mg is None:
+        return ""
+    limit = f"The label permits {interaction.object} up to {interaction.max_daily_mg:g} mg a day with {interaction.precipitant}"
+    ordered = (
+        "the daily dose ordered is not known" if order.daily_mg is None else f"{order.daily_mg:g} mg a day is ordered"
+    )
+    return f"{limit}; {ordered}."

@@ -1,0 +1,49 @@
+"""Joins the monitor's parts and runs it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from knowledge.loader import load
+from schemas import topics
+from services.monitor.handler import TOPICS, MonitorHandler
+from services.monitor.metrics import MonitorMetrics
+from services.runtime.clock import system_clock
+from services.runtime.probes import HttpServer, listen, probe_routes
+from services.runtime.service import until_stopped
+from services.runtime.settings import Settings
+from services.runtime.topics import ensure_topics
+from services.streaming.faust_engine import Engine
+
+APP_ID = "rxvigil-monitor"
+STATE = "patient-state"
+
+
+async def run(settings: Settings) -> int:
+    """Run until SIGTERM or SIGINT; the exit code. Raises what keeps it from starting."""
+    listener = listen(settings.host, settings.monitor_port)
+    metrics = MonitorMetrics()
+    knowledge = load()
+    await ensure_topics(settings.brokers)
+    engine = Engine(
+        app_id=APP_ID,
+        brokers=settings.brokers,
+        topics=TOPICS,
+        handler=MonitorHandler(knowledge, system_clock),
+        state=STATE,
+        state_dir=settings.state_dir / "monitor",
+        partitions=topics.topics()[topics.PATIENT_STATE].partitions,
+        metrics=metrics.stream,
+        observe=metrics.observe,
+    )
+    http = HttpServer(probe_routes(metrics.registry, engine.ready), listener)
+    await http.start()
+
+    async def work(stop: asyncio.Event) -> None:
+        await engine.run(stop, settings.stop_timeout)
+
+    try:
+        await until_stopped(work)
+    finally:
+        await http.stop()
+    return 0
