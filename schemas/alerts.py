@@ -36,8 +36,8 @@ class Implicated(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class HistoryEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One change, with how grave it then was. ``at`` is clinical time, ``recorded_at`` when the monitor or a person made it; ``by`` is a person's name,
-    empty for the monitor. ``facts`` are the facts that this change added."""
+    """One change, with how grave it then was. ``at`` is clinical time, ``recorded_at`` when the monitor or a person made it;
+    ``by`` is a person's name, empty for the monitor. ``facts`` are the facts that this change added."""
 
     revision: int
     change: Change

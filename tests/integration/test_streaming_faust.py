@@ -117,7 +117,7 @@ async def test_a_bad_record_is_refused_and_the_stream_goes_on(job: Job) -> None:
     await job.load(range(500), bad=123)
     async with job.running():
         output = await job.output_until(lambda found: len(found) >= 500)
-    assert [record for record in output if "refused" in record][0]["key"] == KEYS[123 % len(KEYS)]
+    assert next(record for record in output if "refused" in record)["key"] == KEYS[123 % len(KEYS)]
     assert sum(1 for record in output if "refused" in record) == 1
     assert {record["value"] for record in output if "value" in record} == {str(v) for v in range(500)} - {"123"}
 

@@ -52,7 +52,7 @@ def _combinations(state: PatientState, knowledge: Knowledge) -> Iterator[Combina
         if order.systemic:
             for ingredient in order.ingredients:
                 by_ingredient.setdefault(ingredient, []).append(order)
-    for ingredient, orders in by_ingredient.items():
+    for ingredient in by_ingredient:
         for partner in knowledge.partners.get(ingredient, frozenset()) & by_ingredient.keys():
             if ingredient < partner:
                 for interaction in knowledge.interactions[(ingredient, partner)]:
