@@ -58,17 +58,16 @@ def _evaluate(rule: Rule, state: PatientState, event: AnyEvent, knowledge: Knowl
     open_alerts = dict(state.open_alerts)
     changed: list[Alert] = []
     findings = {finding.subject: finding for finding in rule.findings(state, knowledge)}
-    for key, alert in state.open_alerts.items():
-        if alert.rule == rule.id and alert.subject not in findings:
-            changed.append(lifecycle.ended(alert, rule, event, state, at))
+    for key, known in state.open_alerts.items():
+        if known.rule == rule.id and known.subject not in findings:
+            changed.append(lifecycle.ended(known, rule, event, state, at))
             del open_alerts[key]
     for subject, finding in findings.items():
         key = alert_key(rule.id, subject)
-        known = open_alerts.get(key)
-        if known is None:
+        if key not in open_alerts:
             alert: Alert | None = lifecycle.opened(rule, finding, event, state, knowledge.version, at)
         else:
-            alert = lifecycle.updated(known, rule, finding, state, knowledge.version, at)
+            alert = lifecycle.updated(open_alerts[key], rule, finding, state, knowledge.version, at)
         if alert is not None:
             open_alerts[key] = alert
             changed.append(alert)

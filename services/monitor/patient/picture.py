@@ -11,12 +11,11 @@ def picture(state: PatientState) -> PatientPicture:
     """What is in force and open at the patient's clock, in a fixed order: gravest problem first, then by name."""
     orders = [o for o in state.orders.values() if not o.void and (o.end is None or o.end > state.clock)]
     alerts = sorted(state.open_alerts.values(), key=lambda a: (SEVERITIES.index(a.severity), -a.rank, a.subject))
-    labs = [newest[-1] for analyte in sorted(state.results) if (newest := state.newest(analyte))]
     return PatientPicture(
         patient_id=state.patient_id,
         clock=state.clock,
         medicines=tuple(_medicine(o) for o in sorted(orders, key=lambda o: (o.label.lower(), o.source, o.record_id))),
-        labs=tuple(_lab(analyte, result) for analyte, result in zip(_measured(state), labs, strict=True)),
+        labs=tuple(_lab(analyte, newest) for analyte in sorted(state.results) if (newest := state.newest(analyte))),
         open=tuple(
             Problem(
                 alert_id=alert.alert_id,
@@ -33,10 +32,6 @@ def picture(state: PatientState) -> PatientPicture:
         facility=state.facility,
         unit=state.unit,
     )
-
-
-def _measured(state: PatientState) -> list[str]:
-    return [analyte for analyte in sorted(state.results) if state.newest(analyte)]
 
 
 def _medicine(order: Order) -> Medicine:

@@ -110,10 +110,15 @@ class PatientState(Struct, frozen=True, array_like=True):
         """The orders that act now or will, by the patient's clock."""
         return [order for order in self.orders.values() if not order.over(self.clock)]
 
-    def newest(self, analyte: str) -> list[Result]:
-        """The valid results of the newest time of an analyte (two machines may report one time), in a fixed order."""
-        valid = [result for result in self.results.get(analyte, ()) if not result.void]
-        return [result for result in valid if result.at == valid[-1].at]
+    def newest(self, analyte: str) -> Result | None:
+        """The newest valid result of an analyte, whatever it says."""
+        return next((result for result in reversed(self.results.get(analyte, ())) if not result.void), None)
+
+    def newest_measured(self, analyte: str) -> list[Result]:
+        """The valid results with a number of the newest time that has one (two machines may report one time), in a fixed
+        order. "Haemolysed" is not a measurement and does not make an older one untrue."""
+        measured = [r for r in self.results.get(analyte, ()) if not r.void and r.value is not None]
+        return [result for result in measured if result.at == measured[-1].at]
 
     def age(self, at: datetime) -> timedelta | None:
         """Age at a time; None when it is unknown or the birth date cannot be."""

@@ -39,13 +39,13 @@ class CriticalLab:
 
     def findings(self, state: PatientState, knowledge: Knowledge) -> Iterable[Finding]:
         for analyte in state.results:
-            newest = state.newest(analyte)
+            newest = state.newest_measured(analyte)
             if newest:
                 yield from _of_analyte(analyte, newest, state, knowledge)
 
     def ended(self, alert: Alert, state: PatientState) -> str:
         analyte = alert.subject.split(":", 1)[0]
-        newest = state.newest(analyte)
+        newest = state.newest_measured(analyte)
         if not newest:
             return f"There is no valid {analyte} result left."
         return f"Newest {analyte}: {_value(newest[-1])} at {newest[-1].at.isoformat()}."

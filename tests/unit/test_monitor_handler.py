@@ -1,0 +1,100 @@
+"""The monitor behind the batch interface: repetition, refusal, what goes to which topic."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from schemas import codec, topics
+from schemas.dead_letters import DeadLetter
+from schemas.events import AnyEvent
+from schemas.feedback import Feedback
+from services.monitor.handler import MonitorHandler
+from services.streaming.handler import Record, Send
+from services.streaming.memory import MemoryEngine
+from tests.support.clinical import KNOWLEDGE, at, lab, order, patient
+
+NOW = datetime(2026, 11, 3, tzinfo=UTC)
+
+
+def engine() -> MemoryEngine:
+    return MemoryEngine(MonitorHandler(KNOWLEDGE, lambda: NOW))
+
+
+def record(
+    event: AnyEvent | Feedback | bytes, offset: int, topic: str = topics.EVENTS, key: bytes | None = b"p"
+) -> Record:
+    value = event if isinstance(event, bytes) else codec.encode(event)
+    return Record(topic, 0, offset, 1_700_000_000_000, key, value)
+
+
+def of(topic: str, sends: list[Send]) -> list[bytes]:
+    return [send.value or b"" for send in sends if send.topic == topic]
+
+
+STORY = [patient(-1), lab("potassium", 7.0), order("simvastatin", 1), order("clarithromycin", 2)]
+
+
+def test_a_batch_sends_each_alert_change_and_one_picture_a_patient() -> None:
+    sends = engine().feed([record(event, offset) for offset, event in enumerate(STORY)])
+    alerts = [codec.decode_alert(value) for value in of(topics.ALERTS, sends)]
+    assert [alert.subject for alert in alerts] == ["potassium:high", "statin:clarithromycin+simvastatin"]
+    (picture,) = (codec.decode_picture(value) for value in of(topics.PICTURES, sends))
+    assert [(medicine.label, medicine.route) for medicine in picture.medicines] == [
+        ("clarithromycin", "oral"),
+        ("simvastatin", "oral"),
+    ]
+    assert [problem.severity for problem in picture.open] == ["critical", "high"]
+    assert [(found.analyte, found.value) for found in picture.labs] == [("potassium", 7.0)]
+    assert picture.clock == at(2)
+    assert {send.key for send in sends} == {b"p"}
+
+
+def test_records_below_the_applied_offset_are_skipped_and_the_state_is_the_same() -> None:
+    first = engine()
+    batch = [record(event, offset) for offset, event in enumerate(STORY)]
+    first.feed(batch)
+    state = first.state(b"p")
+    assert first.feed(batch) == []
+    assert first.state(b"p") == state
+
+
+def test_one_batch_or_many_end_in_the_same_state_and_alerts() -> None:
+    whole, single = engine(), engine()
+    batch = [record(event, offset) for offset, event in enumerate(STORY)]
+    together = of(topics.ALERTS, whole.feed(batch))
+    apart = [value for each in batch for value in of(topics.ALERTS, single.feed([each]))]
+    assert together == apart
+    assert whole.state(b"p") == single.state(b"p")
+
+
+def test_offsets_of_the_two_topics_are_counted_apart() -> None:
+    running = engine()
+    (opened,) = map(codec.decode_alert, of(topics.ALERTS, running.feed([record(lab("potassium", 7.0), 500)])))
+    feedback = Feedback(
+        feedback_id="f",
+        alert_id=opened.alert_id,
+        patient_id="p",
+        revision=1,
+        answer="acknowledged",
+        reason="changed",
+        by="A. Pharmacist",
+        at=NOW,
+    )
+    sends = running.feed([record(feedback, 3, topics.FEEDBACK)])
+    (noted,) = map(codec.decode_alert, of(topics.ALERTS, sends))
+    assert noted.history[-1].change == "acknowledged"
+    assert running.feed([record(feedback, 3, topics.FEEDBACK)]) == []
+
+
+def test_what_cannot_be_read_is_refused_alone_with_its_bytes() -> None:
+    sends = engine().feed([record(STORY[1], 0), record(b"{", 1), record(STORY[2], 2), record(b"{}", 3, key=None)])
+    letters = [
+        DeadLetter.from_record(list(send.headers), send.value or b"")
+        for send in sends
+        if send.topic == topics.DEAD_LETTERS
+    ]
+    assert [(letter.reason, letter.offset, letter.original) for letter in letters] == [
+        ("undecodable_event", 1, b"{"),
+        ("undecodable_event", 3, b"{}"),
+    ]
+    assert len(of(topics.ALERTS, sends)) == 1
