@@ -1,0 +1,79 @@
+"""Fields of events by their dotted paths (``drug.text``): what a mapping file may fill, and with what."""
+
+from __future__ import annotations
+
+import types
+from datetime import date, datetime
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
+
+import msgspec
+from msgspec import Struct, UnsetType
+
+from schemas.events import Event, LabResult
+from schemas.values import Coding, Quantity
+from services.ingest.formats.extract.mapping import MappingError
+
+Kind = Literal["text", "time", "date", "number", "whole", "truth", "quantity", "codings", "result"]
+_KINDS: dict[Any, Kind] = {
+    str: "text", datetime: "time", date: "date", float: "number", int: "whole", bool: "truth", Quantity: "quantity",
+    tuple[Coding, ...]: "codings",
+}  # fmt: skip
+_NOT_MAPPED = {
+    "source", "timing", "event_id", "ingested_at", "origin", "analyte", "canonical_value", "canonical_unit",
+    "drug.ingredients", "drug.resolution",
+}  # fmt: skip
+
+
+class Target(NamedTuple):
+    """A field that a mapping fills: its path, its type by the schema, and how a cell becomes it."""
+
+    path: str
+    type: Any
+    kind: Kind
+
+    def put(self, data: dict[str, Any], value: Any) -> None:
+        if self.kind == "result" and value is not None:
+            data.update(value)
+            return
+        *above, name = self.path.split(".")
+        for step in above:
+            data = data.setdefault(step, {})
+        data[name] = value
+
+
+def target_of(event_type: type[Event], path: str, where: str) -> Target:
+    """Raises ``MappingError``, which lists the fields that there are."""
+    kind: Any = event_type
+    declared: Any = event_type
+    for number, name in enumerate(path.split(".")):
+        above = kind
+        known = {f.name: f.type for f in msgspec.structs.fields(above)} if _is_struct(above) else {}
+        prefix = ".".join(path.split(".")[:number])
+        fields = {name: type_ for name, type_ in known.items() if f"{prefix}.{name}".strip(".") not in _NOT_MAPPED}
+        if name not in fields:
+            names = ", ".join(fields) or "none below it"
+            raise MappingError(f"{where}: no such field; {prefix or event_type.__struct_config__.tag} has: {names}")
+        declared = fields[name]
+        kind = _bare(declared)
+    if event_type is LabResult and path == "value":
+        return Target(path, declared, "result")
+    if get_origin(kind) is Literal:
+        return Target(path, declared, "text")
+    if kind not in _KINDS:
+        hint = f"name a field of it, as {path}.{kind.__struct_fields__[0]}" if _is_struct(kind) else "it is a list"
+        raise MappingError(f"{where}: a row cannot fill this field as a whole; {hint}")
+    return Target(path, declared, _KINDS[kind])
+
+
+def _is_struct(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Struct)
+
+
+def _bare(kind: Any) -> Any:
+    """A type without its limits and without "unknown"."""
+    if get_origin(kind) is Annotated:
+        return _bare(get_args(kind)[0])
+    if get_origin(kind) in (Union, types.UnionType):
+        known = [argument for argument in get_args(kind) if argument not in (UnsetType, types.NoneType)]
+        return _bare(known[0]) if len(known) == 1 else kind
+    return kind

@@ -1,0 +1,117 @@
+"""From an input to canonical events: the one path that the service, `rxvigil check` and the tests go.
+
+decode (formats) → drugs to ingredients, results to analytes and canonical units (terminology) → event id and origin.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from knowledge.loader import Knowledge
+from msgspec.structs import replace
+
+from schemas import identity
+from schemas.dead_letters import DeadLetter
+from schemas.events import Administration, Dispensing, Drug, Event, LabResult, Patient, Prescription
+from schemas.topics import MAX_RECORD_BYTES
+from schemas.values import Origin
+from services.ingest.formats import End, Ignored, Item, Refusal, native
+from services.ingest.terminology import labs
+from services.ingest.terminology.drugs import DrugResolver
+from services.runtime.clock import Clock
+
+_DRUGS_REMEMBERED = 8192
+
+
+class Taken(NamedTuple):
+    """What an input came to; every unit of it is in exactly one of the three. ``ignored`` counts by kind."""
+
+    events: list[Event]
+    refused: list[DeadLetter]
+    ignored: Counter[str]
+
+
+class Pipeline:
+    """Pure but for the clock that it is given: the same input and origin give the same events, apart from
+    ``ingested_at`` and ``refused_at``. Never raises on any input."""
+
+    def __init__(self, knowledge: Knowledge, clock: Clock) -> None:
+        self._knowledge = knowledge
+        self._clock = clock
+        self._resolve = lru_cache(_DRUGS_REMEMBERED)(DrugResolver(knowledge).resolve)
+
+    def take(self, value: bytes | None, origin: Origin) -> Taken:
+        """One record; ``origin.index`` of what comes of it is the unit's position in the record."""
+        if value is not None and len(value) > MAX_RECORD_BYTES:
+            items = [Item(0, value, Refusal("too_large", f"{len(value)} bytes; at most {MAX_RECORD_BYTES} are taken"))]
+        else:
+            items = native.decode(value)
+        taken = Taken([], [], Counter())
+        now = self._clock()
+        for item in items:
+            at = origin if item.position == 0 else replace(origin, index=item.position)
+            self._put(taken, item.end, item.original, at, now)
+        return taken
+
+    def take_unit(self, end: End, original: bytes, origin: Origin) -> Taken:
+        """One unit that a format has already told apart, as a row of an extract."""
+        taken = Taken([], [], Counter())
+        self._put(taken, end, original, origin, self._clock())
+        return taken
+
+    def take_event(self, event: Event, origin: Origin) -> Event:
+        """One event of a source, as a canonical event. What ingest fills is overwritten, whatever was sent there."""
+        return self._canonical(event, origin, self._clock())
+
+    def _put(self, taken: Taken, end: End, original: bytes, origin: Origin, now: datetime) -> None:
+        if isinstance(end, Event):
+            taken.events.append(self._canonical(end, origin, now))
+        elif isinstance(end, Ignored):
+            taken.ignored[end.kind] += 1
+        else:
+            taken.refused.append(dead_letter(end, original, origin, now))
+
+    def _canonical(self, event: Event, origin: Origin, now: datetime) -> Event:
+        return replace(
+            event,
+            event_id=identity.event_id(origin),
+            ingested_at=now,
+            origin=origin,
+            **self._resolved(event),
+        )
+
+    def _resolved(self, event: Event) -> dict[str, Any]:
+        match event:
+            case Prescription() | Dispensing() | Administration():
+                return {"drug": self._drug(event.drug)}
+            case LabResult():
+                value = event.value if isinstance(event.value, float) else None
+                analyte, canonical, unit, _ = labs.canonical(event.codings, value, event.unit, self._knowledge)
+                return {"analyte": analyte, "canonical_value": canonical, "canonical_unit": unit}
+            case Patient(allergies=tuple() as allergies):
+                return {"allergies": tuple(replace(a, substance=self._drug(a.substance)) for a in allergies)}
+            case _:
+                return {}
+
+    def _drug(self, drug: Drug) -> Drug:
+        return self._resolve(drug if drug.resolution is None else replace(drug, resolution=None))
+
+
+def dead_letter(refusal: Refusal, original: bytes, origin: Origin, now: datetime) -> DeadLetter:
+    """The dead letter of a refused unit."""
+    return DeadLetter(
+        reason=refusal.reason,
+        detail=refusal.detail,
+        place=refusal.place,
+        topic=origin.topic,
+        partition=origin.partition,
+        offset=origin.offset,
+        index=origin.index,
+        original=original,
+        received_at=origin.received_at,
+        refused_at=now,
+        refused_by="ingest",
+    )
