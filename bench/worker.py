@@ -50,7 +50,7 @@ async def engine(brokers: str, state_dir: Path) -> None:
         app_id=APP_ID,
         brokers=brokers,
         topics=TOPICS,
-        handler=MonitorHandler(load(), system_clock),
+        handler=MonitorHandler(load(), lambda _: system_clock()),
         state=STATE,
         state_dir=state_dir,
         metrics=metrics.stream,
@@ -60,7 +60,7 @@ async def engine(brokers: str, state_dir: Path) -> None:
 
 
 async def no_framework(brokers: str, state_dir: Path) -> None:
-    handler = MonitorHandler(load(), system_clock)
+    handler = MonitorHandler(load(), lambda _: system_clock())
     task = asyncio.create_task(
         peer.run(brokers, "bench-peer", TOPICS, topics.PATIENT_STATE, handler, Progress(MonitorMetrics()))
     )

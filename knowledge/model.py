@@ -10,6 +10,7 @@ from msgspec import Struct
 from schemas.values import Citation, Severity
 
 Band = Literal["adult", "child", "newborn"]
+WordKind = Literal["salt", "form", "filler"]
 
 
 class InteractionPair(Struct, frozen=True, kw_only=True):
@@ -30,7 +31,7 @@ class InteractionPair(Struct, frozen=True, kw_only=True):
 
 
 class Interaction(Struct, frozen=True, kw_only=True):
-    """One combination of ingredients of a pair.
+    """One combination of ingredients of a pair; ``pair`` carries the severity and the evidence grade of this combination.
 
     ``max_daily_mg`` is the daily dose of the object up to which the label permits the combination; None: at no dose.
     """
@@ -42,8 +43,20 @@ class Interaction(Struct, frozen=True, kw_only=True):
     citations: tuple[Citation, ...]
 
 
+class Advice(Struct, frozen=True, kw_only=True):
+    """How grave one direction of a critical value is and what to do about it."""
+
+    severity: Severity
+    actions: tuple[str, ...]
+    patient_explanation: str
+
+
 class CriticalLimit(Struct, frozen=True, kw_only=True):
-    """A value is critical strictly below ``low`` or strictly above ``high``, in ``unit``."""
+    """A value is critical strictly below ``low`` or strictly above ``high``, in ``unit``.
+
+    ``severity``, ``actions`` and ``patient_explanation`` hold for both directions (the graver severity); ``advice`` gives
+    those of one direction.
+    """
 
     analyte: str
     band: Band
@@ -55,17 +68,68 @@ class CriticalLimit(Struct, frozen=True, kw_only=True):
     actions: tuple[str, ...]
     patient_explanation: str
     citations: tuple[Citation, ...]
+    when_low: Advice | None = None
+    when_high: Advice | None = None
+
+    def advice(self, direction: Literal["low", "high"]) -> Advice:
+        """What holds for one direction."""
+        own = self.when_low if direction == "low" else self.when_high
+        general = Advice(severity=self.severity, actions=self.actions, patient_explanation=self.patient_explanation)
+        return own or general
+
+
+class Analyte(Struct, frozen=True, kw_only=True):
+    """Something measured in blood. ``factors`` turns a value in a unit, spelled as people write it and normalised by
+    ``plain_unit``, into ``unit``; a unit that is not in it is not understood. Outside ``plausible`` a value is more likely
+    a slip than a finding."""
+
+    name: str
+    unit: str
+    factors: Mapping[str, float]
+    plausible: tuple[float, float]
+
+
+class Word(Struct, frozen=True, kw_only=True):
+    """A word in the name of a medicine that does not change its ingredient. ``meaning`` is the dose form of a form word."""
+
+    kind: WordKind
+    meaning: str
 
 
 class Knowledge(Struct, frozen=True, kw_only=True):
-    """Everything, ready to look up. ``version`` follows from the content of the data files."""
+    """Everything, ready to look up. ``version`` follows from the content of the data files.
+
+    ``drug_names`` and ``vehicles`` are keyed by ``plain_name``; ``drug_codes`` gives the name behind a code, in RxNorm's
+    grammar where the code says strength and form. ``analytes`` is keyed by LOINC code: a code that is not in it was not
+    measured in blood, or is not one of ours.
+    """
 
     version: str
     interactions: Mapping[tuple[str, str], tuple[Interaction, ...]]
     partners: Mapping[str, frozenset[str]]
     limits: Mapping[tuple[str, str], CriticalLimit]
     topical: frozenset[str] = frozenset()
+    systemic_forms: frozenset[str] = frozenset()
+    drug_names: Mapping[str, tuple[str, ...]] = {}
+    drug_codes: Mapping[tuple[str, str], str] = {}
+    vehicles: frozenset[str] = frozenset()
+    words: Mapping[str, Word] = {}
+    analytes: Mapping[str, Analyte] = {}
 
     def is_systemic(self, route: str, form: str) -> bool:
-        """Whether a medicine acts in the whole body; unknown counts as systemic."""
-        return not ({route.strip().lower(), form.strip().lower()} & self.topical)
+        """Whether a medicine acts in the whole body; unknown counts as systemic, and a patch is, whatever its route says."""
+        route, form = route.strip().lower(), form.strip().lower()
+        said = {route, form, form.split(" ", 1)[0]}
+        return form in self.systemic_forms or not said & self.topical
+
+
+def plain_name(text: str) -> str:
+    """A drug name as a key: lower case, single spaces, no punctuation but what is inside a word or a number."""
+    words = text.lower().replace("’", "'").replace("®", " ").replace("™", " ").split()
+    return " ".join(filter(None, (word.strip(".,;:*") for word in words)))
+
+
+def plain_unit(text: str) -> str:
+    """A unit as a key: lower case, no spaces, one spelling of micro and of powers."""
+    unit = "".join(text.lower().split()).replace("μ", "u").replace("µ", "u").replace("×", "x").replace("**", "^")
+    return unit.replace("*", "^").removeprefix("x")

@@ -25,6 +25,7 @@ REASONS: dict[str, str] = {
     "ingest_error": "ingest failed on this record",
     "undecodable_event": "a canonical event could not be read",
     "rule_error": "the monitor failed on this event",
+    "notify_error": "notify could not store this alert",
 }
 
 

@@ -10,9 +10,9 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from knowledge.loader import Knowledge
 from msgspec.structs import replace
 
+from knowledge.loader import Knowledge
 from schemas import identity
 from schemas.dead_letters import DeadLetter
 from schemas.events import Administration, Dispensing, Drug, Event, LabResult, Patient, Prescription

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -17,16 +17,19 @@ from services.monitor import evaluate
 from services.monitor.patient import state as patient_state
 from services.monitor.patient.picture import picture
 from services.monitor.patient.state import PatientState
-from services.runtime.clock import Clock
 from services.streaming.handler import Outcome, Record, Send
 
 TOPICS = (topics.EVENTS, topics.FEEDBACK)
+
+RecordClock = Callable[[Record], datetime]
+"""The monitor's time when it handles a record: the system's, or in a replay without a broker one that follows from the
+record, so that the same records give the same alerts to the byte."""
 
 
 class MonitorHandler:
     """Keyed by patient. What a record changes is sent once per record (alerts) or once per batch (pictures)."""
 
-    def __init__(self, knowledge: Knowledge, clock: Clock) -> None:
+    def __init__(self, knowledge: Knowledge, clock: RecordClock) -> None:
         self._knowledge = knowledge
         self._clock = clock
 
@@ -55,8 +58,8 @@ class MonitorHandler:
         value = record.value or b""
         if record.topic == topics.FEEDBACK:
             feedback = codec.decode_feedback(value)
-            return (None, []) if state is None else evaluate.take_feedback(state, feedback, self._clock())
-        return evaluate.take_event(state, codec.decode_event(value), self._knowledge, self._clock())
+            return (None, []) if state is None else evaluate.take_feedback(state, feedback, self._clock(record))
+        return evaluate.take_event(state, codec.decode_event(value), self._knowledge, self._clock(record))
 
     def refuse(self, record: Record, error: Exception) -> list[Send]:
         undecodable = isinstance(error, (msgspec.DecodeError, ValueError))
@@ -68,7 +71,7 @@ class MonitorHandler:
             offset=record.offset,
             original=record.value or b"",
             received_at=datetime.fromtimestamp(record.timestamp / 1000, UTC),
-            refused_at=self._clock(),
+            refused_at=self._clock(record),
             refused_by="monitor",
         )
         return [Send(topics.DEAD_LETTERS, record.key, letter.original, letter.headers())]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from knowledge.loader import load
 from schemas import topics
 from services.monitor.handler import TOPICS, MonitorHandler
 from services.monitor.metrics import MonitorMetrics
 from services.runtime.clock import system_clock
 from services.runtime.probes import HttpServer, listen, probe_routes
-from services.runtime.service import until_stopped
+from services.runtime.service import serve
 from services.runtime.settings import Settings
 from services.runtime.topics import ensure_topics
 from services.streaming.faust_engine import Engine
@@ -29,7 +27,7 @@ async def run(settings: Settings) -> int:
         app_id=APP_ID,
         brokers=settings.brokers,
         topics=TOPICS,
-        handler=MonitorHandler(knowledge, system_clock),
+        handler=MonitorHandler(knowledge, lambda _: system_clock()),
         state=STATE,
         state_dir=settings.state_dir / "monitor",
         partitions=topics.topics()[topics.PATIENT_STATE].partitions,
@@ -37,13 +35,4 @@ async def run(settings: Settings) -> int:
         observe=metrics.observe,
     )
     http = HttpServer(probe_routes(metrics.registry, engine.ready), listener)
-    await http.start()
-
-    async def work(stop: asyncio.Event) -> None:
-        await engine.run(stop, settings.stop_timeout)
-
-    try:
-        await until_stopped(work)
-    finally:
-        await http.stop()
-    return 0
+    return await serve(lambda stop: engine.run(stop, settings.stop_timeout), http)

@@ -7,6 +7,8 @@ import os
 import signal
 from collections.abc import Awaitable, Callable
 
+from services.runtime.probes import HttpServer
+
 OK = 0
 FAILED = 1
 COULD_NOT_START = 2
@@ -31,3 +33,13 @@ async def until_stopped(run: Callable[[asyncio.Event], Awaitable[None]]) -> None
     finally:
         for number in signals:
             loop.remove_signal_handler(number)
+
+
+async def serve(work: Callable[[asyncio.Event], Awaitable[None]], http: HttpServer) -> int:
+    """Answer ``http`` and do ``work`` until the process is told to stop; the exit code."""
+    await http.start()
+    try:
+        await until_stopped(work)
+    finally:
+        await http.stop()
+    return OK

@@ -63,7 +63,8 @@ class Engine:
         self._waits_for = "partitions to be assigned and restored"
         self._next_offset: dict[Any, int] = {}
         self._producer = BatchProducer(brokers, f"{app_id}-producer")
-        self._app = self._make_app(app_id, brokers, state_dir, frozenset(topics) | {f"{app_id}-{state}-changelog"})
+        changelog = frozenset() if state is None else frozenset({f"{app_id}-{state}-changelog"})
+        self._app = self._make_app(app_id, brokers, state_dir, frozenset(topics) | changelog)
         self._table: BatchTable | None = None
         if state is not None:
             self._table = cast(BatchTable, self._app.Table(state, partitions=partitions, schema=PassThrough()))

@@ -17,7 +17,7 @@ NOW = datetime(2026, 11, 3, tzinfo=UTC)
 
 
 def engine() -> MemoryEngine:
-    return MemoryEngine(MonitorHandler(KNOWLEDGE, lambda: NOW))
+    return MemoryEngine(MonitorHandler(KNOWLEDGE, lambda _: NOW))
 
 
 def record(

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 _NUMBER = r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|[+-]?\.\d+"
 _PLAIN = re.compile(_NUMBER)
-_RANGE = re.compile(rf"(?P<low>{_NUMBER})(?:\s*-\s*(?P<high>{_NUMBER}))?\s*(?P<unit>[^\d\s.,+-].*)?")
+_RANGE = re.compile(rf"(?P<low>{_NUMBER})(?:\s*-\s*(?P<high>{_NUMBER}))?\s*(?P<unit>(?:[^\W\d_]|[%\[]).*)?")
 _COMPARED = re.compile(rf"(?P<sign><=|>=|<|>|≤|≥|less than|greater than)\s*(?P<number>{_NUMBER})", re.IGNORECASE)
 _SIGNS = {"≤": "<=", "≥": ">=", "less than": "<", "greater than": ">"}
 _TRUTH = {"true": True, "yes": True, "y": True, "1": True, "false": False, "no": False, "n": False, "0": False}

@@ -10,7 +10,7 @@ import tomllib
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from string import Formatter
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -61,6 +61,9 @@ class Code(_Part, frozen=True, kw_only=True):
     display: Source = ""
 
 
+FieldSpec = str | bool | int | float | Field | list[Code]
+
+
 class Ignore(_Part, frozen=True, kw_only=True):
     """Rows that are known and not used: those whose ``column`` holds one of ``equals`` (by default: is empty)."""
 
@@ -74,7 +77,7 @@ class Table(_Part, frozen=True, kw_only=True):
 
     file: NonEmpty
     event: Literal["prescription", "dispensing", "administration", "lab_result", "observation", "patient"]
-    fields: dict[str, str | bool | int | float | Field | list[Code]]
+    fields: dict[str, FieldSpec]
     ignore: tuple[Ignore, ...] = ()
 
     @property
@@ -119,13 +122,14 @@ def load(text: bytes, file: str) -> Mapping:
     """Raises ``MappingError``; ``file`` is the name that it says."""
     try:
         data = tomllib.loads(text.decode())
-        mapping = msgspec.convert(data, Mapping)
     except UnicodeDecodeError as error:
         raise MappingError(f"{file}: not UTF-8 at byte {error.start}") from error
     except tomllib.TOMLDecodeError as error:
         raise MappingError(f"{file}: not TOML: {error}") from error
+    try:
+        mapping = msgspec.convert(data, Mapping)
     except msgspec.ValidationError as error:
-        raise MappingError(f"{file}: {error}") from error
+        raise MappingError(f"{file}: {_located(data, str(error))}") from error
     try:
         ZoneInfo(mapping.zone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
@@ -138,12 +142,40 @@ def load(text: bytes, file: str) -> Mapping:
     return mapping
 
 
+def _located(data: dict[str, Any], failure: str) -> str:
+    """A failure with what is allowed there, and with the key of the field where msgspec says ``fields[...]``."""
+    if "fields[...]" in failure:
+        for number, table in enumerate(data["tables"]):
+            for path, spec in table["fields"].items():
+                try:
+                    msgspec.convert(spec, FieldSpec)
+                except msgspec.ValidationError as error:
+                    return f"tables[{number}].fields.{path!r}: {_with_allowed(str(error), Field)}"
+    return _with_allowed(_with_allowed(failure, Table), Mapping)
+
+
+def _with_allowed(failure: str, kind: type[Struct]) -> str:
+    """The failure, with the values that are allowed where it names a field of ``kind`` with a list of them."""
+    choices = {field.name: get_args(field.type) for field in msgspec.structs.fields(kind) if is_choice(field.type)}
+    for name, allowed in choices.items():
+        if failure.startswith("Invalid enum value") and failure.endswith(f".{name}`"):
+            return f"{failure}; allowed: {', '.join(allowed)}"
+    return failure
+
+
+def is_choice(kind: Any) -> bool:
+    """Whether a type is a list of allowed texts."""
+    return get_origin(kind) is Literal
+
+
 def _check_time_format(format_: str, file: str) -> None:
     sample = datetime(2001, 2, 3, tzinfo=UTC)
     try:
-        datetime.strptime(sample.strftime(format_), format_)  # noqa: DTZ007 - the format alone is looked at
+        read = datetime.strptime(sample.strftime(format_), format_)  # noqa: DTZ007 - the format alone is looked at
     except ValueError as error:
         raise MappingError(f"{file}: time_formats: {format_!r} is none of Python's strptime formats") from error
+    if read.year != sample.year:
+        raise MappingError(f"{file}: time_formats: {format_!r} names no year; every time would be of the year 1900")
 
 
 def _check_lookup(mapping: Mapping, spec: object, where: str) -> None:

@@ -10,6 +10,7 @@ from services.ingest.formats import Refusal
 from services.ingest.formats.extract.mapping import MappingError
 
 Cells = Sequence[str]
+_BOM = b"\xef\xbb\xbf"
 
 
 class Row(NamedTuple):
@@ -25,9 +26,11 @@ def rows(lines: Iterable[bytes], delimiter: str) -> Iterator[Row]:
     taken: list[bytes] = []
 
     def texts() -> Iterator[str]:
-        for line in lines:
-            taken.append(line)
-            yield line.decode("utf-8", "surrogateescape")
+        for number, line in enumerate(lines):
+            # a byte order mark before a quoted name would make the quotes part of it
+            own = line if number else line.removeprefix(_BOM)
+            taken.append(own)
+            yield own.decode("utf-8", "surrogateescape")
 
     reader = csv.reader(texts(), delimiter=delimiter, strict=True)
     line = 1
@@ -70,7 +73,7 @@ def look_up(found: Iterable[Row], key: str, where: str) -> LookUp:
             raise MappingError(f"{where}, line {row.line}: {row.cells.detail}")
         stripped = [cell.strip() for cell in row.cells]
         if not columns:
-            columns = header_of(stripped)
+            columns = header_of(stripped, where)
             need(columns, [key], where)
             continue
         if len(stripped) != len(columns):
@@ -80,9 +83,13 @@ def look_up(found: Iterable[Row], key: str, where: str) -> LookUp:
     return LookUp(columns, by_key)
 
 
-def header_of(names: Cells) -> dict[str, int]:
-    """Column names with their positions."""
-    return {name.strip().removeprefix("\ufeff"): index for index, name in enumerate(names)}
+def header_of(names: Cells, where: str) -> dict[str, int]:
+    """Column names with their positions. Raises ``MappingError`` when two columns have one name."""
+    columns: dict[str, int] = {}
+    for index, name in enumerate(map(str.strip, names)):
+        if columns.setdefault(name, index) != index:
+            raise MappingError(f"{where}: two columns are named {name!r}; give each a name of its own")
+    return columns
 
 
 def need(columns: dict[str, int], wanted: Iterable[str], where: str) -> None:

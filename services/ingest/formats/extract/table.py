@@ -215,7 +215,8 @@ def _check_value(target: Target, value: Any, where: str) -> None:
     try:
         msgspec.convert(value, target.type)
     except msgspec.ValidationError as error:
-        raise MappingError(f"{where}: {error}") from error
+        allowed = f"; allowed: {', '.join(target.choices)}" if target.choices else ""
+        raise MappingError(f"{where}: {error}{allowed}") from error
 
 
 def _template(parts: list[tuple[str, str | None]], columns: dict[str, int]) -> Text:

@@ -11,7 +11,7 @@ from msgspec import Struct, UnsetType
 
 from schemas.events import Event, LabResult
 from schemas.values import Coding, Quantity
-from services.ingest.formats.extract.mapping import MappingError
+from services.ingest.formats.extract.mapping import MappingError, is_choice
 
 Kind = Literal["text", "time", "date", "number", "whole", "truth", "quantity", "codings", "result"]
 _KINDS: dict[Any, Kind] = {
@@ -30,6 +30,8 @@ class Target(NamedTuple):
     path: str
     type: Any
     kind: Kind
+    choices: tuple[str, ...] = ()
+    """The values that the field may have, where the schema lists them."""
 
     def put(self, data: dict[str, Any], value: Any) -> None:
         if self.kind == "result" and value is not None:
@@ -57,8 +59,8 @@ def target_of(event_type: type[Event], path: str, where: str) -> Target:
         kind = _bare(declared)
     if event_type is LabResult and path == "value":
         return Target(path, declared, "result")
-    if get_origin(kind) is Literal:
-        return Target(path, declared, "text")
+    if is_choice(kind):
+        return Target(path, declared, "text", get_args(kind))
     if kind not in _KINDS:
         hint = f"name a field of it, as {path}.{kind.__struct_fields__[0]}" if _is_struct(kind) else "it is a list"
         raise MappingError(f"{where}: a row cannot fill this field as a whole; {hint}")

@@ -1,0 +1,41 @@
+# Every target builds .venv when it is missing or older than the lock. The README gives the plain command behind each.
+.DEFAULT_GOAL := help
+.PHONY: help demo test faults bench lint lock
+
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && { echo $$p; exit; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+help: ## show the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(READY) ## a day on a ward, everything on this machine; ONCE=1 ends by itself with a summary
+	$(BIN)/rxvigil demo $(if $(ONCE),--once)
+
+test: $(READY) ## all tests but the long fault runs
+	$(BIN)/pytest $(ARGS)
+
+faults: $(READY) ## the long fault runs: processes killed in the middle, again and again
+	RXVIGIL_FAULT_ROUNDS=$(or $(ROUNDS),5) $(BIN)/pytest -m faults $(ARGS)
+
+bench: $(READY) ## throughput and event-to-alert time beside a loop without a framework
+	$(BIN)/python -m bench $(ARGS)
+
+lint: $(READY) ## formatting, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock: $(READY) ## write requirements.lock anew from pyproject.toml
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-emit-index-url --no-emit-find-links -o requirements.lock
+
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed and none was found; name one: make PYTHON=/path/to/python3" >&2; exit 2; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@

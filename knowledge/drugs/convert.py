@@ -1,0 +1,156 @@
+"""Makes ``names.csv`` once, from the dictionary of drug-named-entity-recognition 2.0.9. For a developer:
+
+    python -m knowledge.drugs.convert PATH/TO/drug_ner_dictionary.pkl.bz2
+
+The dictionary is a pickle: only load the one of the named release. rxvigil itself never reads it.
+
+Rule of selection. A name is kept when
+
+* what it stands for is a medicine by MedlinePlus, the NHS or Wikipedia's drug pages, or is in DrugBank and not among the
+  ligands of protein structures that were imported there (MeSH alone also names proteins, toxins and receptors);
+* every part of a combination is such a medicine; words of form and route are taken off the ingredient ("fentanyl patch");
+* it consists of Latin letters with digits, hyphens and single spaces inside, is not turned around ("sulfate, morphine"),
+  and has at least five characters, or four when it is the preferred name;
+* it is not dangerous: a plain word, an element, a class, a brand used for different medicines (``refused.csv``), or a word of ``words.csv``.
+"""
+
+from __future__ import annotations
+
+import bz2
+import csv
+import pickle
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from knowledge.model import plain_name
+
+HERE = Path(__file__).parent
+_NAME = re.compile(r"[a-z][a-z0-9' \-]*[a-z0-9]")
+_LONGEST = 40
+_JOINTS = re.compile(r",? and |, |/| with | plus ")
+_ASIDE = re.compile(r" *\([^)]*\)")
+_FORMS = re.compile(
+    r" (patch|vaginal|otic|buccal|nasal|inhalers?|eye drops|nasal spray and drops|nasal spray|nasal gel|nasal powder"
+    r"|nasal solution|injections?|capsules|implant|sublingual spray|sublingual|lozenges?|gum|spray|cream|viscous|topical"
+    r"|ophthalmic|inhalation|lipid complex|liposomal|intramuscular|subcutaneous|intrapleural|intravesical|pyelocalyceal"
+    r"|intrauterine system|urogenital|anhydrous|cation|ion|\(rdna origin\))$"
+)
+_SALTS = re.compile(
+    r" (acetate|bromide|hydrobromide|hydrochloride|mesylates?|maleate|tartrate|besylate|potassium|sodium|sulfate|citrate"
+    r"|(?:di)?propionate|valerate|butyrate|furoate|acetonide|diacetate|hexacetonide|probutate|aceponate)$"
+)
+# of these the salt is the medicine, or makes it another one
+_KEEP_SALT = re.compile(
+    r"^(aluminum|ammonium|barium|calcium|copper|ferr\w+|iron|lead|lithium|magnesium|manganese|potassium|silver|sodium"
+    r"|strontium|zinc|chondroitin|dermatan|protamine|hydrogen|choline|sodium \w+|ethyl|methyl|benzyl|butyl|cetyl\w*|alpha.*) "
+)
+_LIGANDS = ((1700, 4799), (6827, 8796))
+"""DrugBank numbers of the small molecules seen in protein structures."""
+
+# RxNorm's name of what the dictionary calls otherwise
+RXNORM = {
+    "adrenaline": "epinephrine",
+    "beclometasone": "beclomethasone",
+    "calcipotriol": "calcipotriene",
+    "cholestyramine resin": "cholestyramine",
+    "clavulanic acid": "clavulanate",
+    "glyceryl trinitrate": "nitroglycerin",
+    "human insulin": "insulin human",
+    "hydroxyethyl starch derivatives": "hetastarch",
+    "hyoscine hydrobromide": "scopolamine",
+    "hyoscine": "scopolamine",
+    "levomepromazine": "methotrimeprazine",
+    "monopotassium phosphate": "potassium phosphate",
+    "pepto-bismol": "bismuth subsalicylate",
+    "salbutamol": "albuterol",
+    "sodium cromoglicate": "cromolyn",
+    "cromolyn sodium": "cromolyn",
+    "sodium valproate": "valproate",
+    "thyroxine": "levothyroxine",
+    "valproic acid": "valproate",
+    "vasopressins": "vasopressin",
+    "cabotegravir and rilpivirines": "rilpivirine",
+    "rilpivirines": "rilpivirine",
+    "low-dose aspirin": "aspirin",
+    "phenoxymethylpenicillin": "penicillin v",
+    "erythropoietin": "epoetin alfa",
+    "dipotassium phosphate": "potassium phosphate",
+    "ergoloid mesylates": "ergoloid mesylates",
+}
+_ANIONS = re.compile(
+    r"(acetate|bitartrate|bromide|carbonate|chloride|citrate|fumarate|gluconate|hydrobromide|hydrochloride|iodide|lactate"
+    r"|maleate|mesylate|nitrate|phosphates?|succinate|sulfate|tartrate) "
+)
+"""A name that begins with one is turned around."""
+_ELEMENTS = re.compile(r"sodium|potassium|calcium|magnesium|zinc|iron|copper|selenium|phosphorus|iodine|sulfur")
+
+
+def convert(dictionary: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Names with their ingredients, both by ``plain_name``."""
+    about, variants = dictionary["drug_canonical_to_data"], dictionary["drug_variant_to_variant_data"]
+    words = {row["name"] for row in csv.DictReader((HERE / "refused.csv").open(encoding="utf-8"))}
+    words |= {row["word"] for row in csv.DictReader((HERE / "words.csv").open(encoding="utf-8"))}
+    names: dict[str, tuple[str, ...]] = {}
+    for variant, canonicals in sorted(dictionary["drug_variant_to_canonical"].items()):
+        name, canonical = plain_name(variant), canonicals[0]
+        ingredients = _ingredients(canonical, about)
+        preferred = variant == canonical or variant in variants
+        if ingredients and _safe(name, preferred, words) and (preferred or "," not in variant):
+            names.setdefault(name, ingredients)
+    return {name: what for name, what in names.items() if not _hides_a_part(name, what)}
+
+
+def _medicine(canonical: str, about: dict[str, Any]) -> bool:
+    known = about.get(canonical, {})
+    if known.keys() & {"medline_plus_id", "nhs_url", "wikipedia_url"}:
+        return True
+    number = known.get("drugbank_id", "")
+    return bool(number) and not any(low <= int(number.removeprefix("DB")) <= high for low, high in _LIGANDS)
+
+
+def _base(canonical: str) -> str:
+    """The ingredient without asides, forms and salts that do not make it another one, as RxNorm names it."""
+    name = plain_name(_ASIDE.sub("", canonical))
+    name = _FORMS.sub("", _FORMS.sub("", name))
+    if not _KEEP_SALT.match(name):
+        name = _SALTS.sub("", name)
+    return RXNORM.get(name, name)
+
+
+def _ingredients(canonical: str, about: dict[str, Any]) -> tuple[str, ...]:
+    """One ingredient, or the parts of a combination when each is a medicine of its own; else nothing."""
+    if canonical in RXNORM:
+        return (RXNORM[canonical],)
+    parts = [part for part in _JOINTS.split(_ASIDE.sub("", canonical)) if part]
+    whole = len(parts) == 1
+    if not all(_medicine(canonical if whole else part, about) or part in RXNORM for part in parts):
+        return ()
+    bases = tuple(dict.fromkeys(map(_base, parts)))
+    return bases if all(_NAME.fullmatch(base) and not _ELEMENTS.fullmatch(base) for base in bases) else ()
+
+
+def _safe(name: str, preferred: bool, words: set[str]) -> bool:
+    if not _NAME.fullmatch(name) or len(name) > _LONGEST or name in words:
+        return False
+    if _ANIONS.match(name) and not preferred:
+        return False
+    return len(name) > 4 or (len(name) == 4 and preferred)
+
+
+def _hides_a_part(name: str, ingredients: tuple[str, ...]) -> bool:
+    """A name that says it is a combination and stands for one ingredient."""
+    return len(ingredients) == 1 and bool(re.search(r" and | with | plus ", name))
+
+
+def main(path: str) -> None:
+    names = convert(pickle.loads(bz2.decompress(Path(path).read_bytes())))  # noqa: S301
+    with (HERE / "names.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("name", "ingredients", "sources"))
+        writer.writerows((name, "|".join(what), "dner") for name, what in sorted(names.items()))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

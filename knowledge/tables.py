@@ -1,0 +1,98 @@
+"""Reads a CSV file of the knowledge into rows of a type. Every fault says file, line and column."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from importlib.resources.abc import Traversable
+from typing import Generic, TypeVar, get_type_hints
+
+import msgspec
+from msgspec import Struct
+
+SEPARATOR = "|"
+"""Between the parts of a cell that holds several."""
+
+
+class KnowledgeError(Exception):
+    """The data cannot be used as they are: what is wrong, in which file, line and column, and what is expected."""
+
+    def __init__(self, file: str, line: int, column: str, problem: str) -> None:
+        super().__init__(f"{file}, line {line}{f', column {column}' if column else ''}: {problem}")
+        self.file, self.line, self.column = file, line, column
+
+
+class Row(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One line; ``sources`` are ids of ``sources.csv``, at least one."""
+
+    sources: tuple[str, ...]
+
+
+RowT = TypeVar("RowT", bound=Struct)
+
+
+class Table(Generic[RowT]):
+    """The rows of one file with their places."""
+
+    def __init__(self, file: str, rows: list[RowT], lines: list[int]) -> None:
+        self.file, self.rows, self._lines = file, rows, lines
+
+    def error(self, row: RowT, column: str, problem: str) -> KnowledgeError:
+        """The fault of one cell."""
+        at = next(i for i, each in enumerate(self.rows) if each is row)
+        return KnowledgeError(self.file, self._lines[at], column, problem)
+
+
+def read(root: Traversable, file: str, row_type: type[RowT]) -> Table[RowT]:
+    """Read ``file`` under ``root``. The header names exactly the fields of ``row_type``; an empty cell is absent.
+
+    Raises ``KnowledgeError`` for a missing or unreadable file, a wrong header, a cell of the wrong type.
+    """
+    try:
+        text = root.joinpath(file).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise KnowledgeError(file, 0, "", f"cannot be read as UTF-8 text ({error})") from error
+    columns = row_type.__struct_fields__
+    cells, lines = _cells(file, text, columns)
+    several = {name for name, kind in get_type_hints(row_type).items() if kind == tuple[str, ...]}
+    records = [
+        {c: _parts(cell) if c in several else cell.strip() for c, cell in row.items() if cell.strip()} for row in cells
+    ]
+    try:
+        return Table(file, msgspec.convert(records, list[row_type], strict=False), lines)  # type: ignore[valid-type]
+    except msgspec.ValidationError as error:
+        raise _located(file, error, lines) from error
+
+
+def _cells(file: str, text: str, columns: tuple[str, ...]) -> tuple[list[dict[str, str]], list[int]]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows: list[dict[str, str]] = []
+    lines: list[int] = []
+    try:
+        header = next(reader, [])
+        if sorted(header) != sorted(columns):
+            wrong = ", ".join(sorted(set(header) ^ set(columns))) or "a column twice"
+            raise KnowledgeError(file, 1, wrong, f"the header must name the columns {', '.join(columns)}, each once")
+        for cells in reader:
+            if len(cells) != len(header):
+                last = header[min(len(cells), len(header) - 1)]
+                raise KnowledgeError(
+                    file, reader.line_num, last, f"{len(cells)} cells where {len(header)} are expected"
+                )
+            rows.append(dict(zip(header, cells, strict=True)))
+            lines.append(reader.line_num)
+    except csv.Error as error:
+        raise KnowledgeError(file, reader.line_num, "", f"not CSV ({error})") from error
+    return rows, lines
+
+
+def _parts(cell: str) -> list[str]:
+    return [part.strip() for part in cell.split(SEPARATOR) if part.strip()]
+
+
+def _located(file: str, error: msgspec.ValidationError, lines: list[int]) -> KnowledgeError:
+    problem, _, path = str(error).partition(" - at `$[")
+    at = int(path.split("]", 1)[0]) if path else 0
+    column = re.search(r"\]\.(\w+)", path) or re.search(r"required field `(\w+)`", problem)
+    return KnowledgeError(file, lines[at], column.group(1) if column else "", problem)

@@ -1,0 +1,219 @@
+"""The command `rxvigil`."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, Parameter
+from rich.console import Console
+from rich.table import Table
+
+from services.runtime import logs, service
+from services.runtime.settings import Settings, SettingsError, load_settings, shown
+
+if TYPE_CHECKING:
+    from services.ingest.formats.extract.mapping import Mapping
+
+app = App(
+    name="rxvigil",
+    help="""Watch patients' medicines while care happens.
+
+    Prescriptions, dispensings and laboratory results come in on Kafka; alerts with their evidence go out to the
+    pharmacist. Start with `rxvigil demo` (a day on a ward, everything on this machine) or `rxvigil check FILES` (no
+    servers at all).
+
+    Settings come from flags, then the environment (RXVIGIL_BROKERS), then the file rxvigil.toml or the one that
+    RXVIGIL_CONFIG_FILE names; `rxvigil settings` shows them.
+    """,
+)
+
+Options = Annotated[Settings | None, Parameter(name="*")]
+DataDir = Annotated[Path, Parameter(help="folder for all data of Kafka, Postgres and the services")]
+Paths = Annotated[Path, Parameter(help="files or folders: .json, .jsonl, .csv, each also with .gz")]
+MapFile = Annotated[Path | None, Parameter(name="--map", help="mapping file (TOML) of the delimited extracts")]
+
+people = Console(stderr=True)
+"""What is for people goes to standard error; standard output is for data."""
+
+
+@app.command
+def up(*, data_dir: DataDir = Path("data"), settings: Options = None) -> int:
+    """Run everything on this machine: real Kafka, real Postgres and the three services, until Ctrl-C.
+
+    The first start fetches Kafka (45 MB). Data in DATA-DIR survive a restart.
+    """
+    from services.local.up import run
+
+    return _run(run(data_dir, _settings(settings), people))
+
+
+@app.command
+def demo(
+    *,
+    once: Annotated[
+        bool, Parameter(help="end when the day is over: a summary, exit 1 unless all is as expected")
+    ] = False,
+    data_dir: Annotated[Path | None, Parameter(help="keep the data there (default: a temporary folder)")] = None,
+    settings: Options = None,
+) -> int:
+    """Send a day on a ward through the whole of rxvigil and show its alerts as they come."""
+    from services.local.demo import run
+
+    return _run(run(once=once, data_dir=data_dir, settings=_settings(settings), console=Console()))
+
+
+@app.command
+def ingest(*, settings: Options = None) -> int:
+    """Run ingest: source records become canonical events or dead letters. Needs Kafka."""
+    return _serve("services.ingest.wiring", settings)
+
+
+@app.command
+def monitor(*, settings: Options = None) -> int:
+    """Run the monitor: events become alerts. Needs Kafka; the state is restored from it."""
+    return _serve("services.monitor.wiring", settings)
+
+
+@app.command
+def notify(*, settings: Options = None) -> int:
+    """Run notify: alerts are stored, delivered and shown on a page. Needs Kafka and Postgres."""
+    return _serve("services.notify.wiring", settings)
+
+
+@app.command(name="settings")
+def show_settings(*, settings: Options = None) -> int:
+    """Show every setting, its value (secrets hidden), where it comes from and what it means."""
+    table = Table("setting", "value", "from", "meaning", box=None, pad_edge=False)
+    for row in shown(_settings(settings)):
+        table.add_row(*row)
+    Console().print(table)
+    return service.OK
+
+
+@app.command
+def send(
+    *paths: Paths,
+    map_file: MapFile = None,
+    rate: Annotated[
+        float | None, Parameter(help="records a second (default: as fast as the broker takes them)")
+    ] = None,
+    settings: Options = None,
+) -> int:
+    """Publish files or folders to Kafka, in order of clinical time. Sending again changes nothing."""
+    from services.local.report import summary
+    from services.local.send import send as publish
+
+    if rate is not None and rate <= 0:
+        raise _usage("--rate must be above 0")
+
+    async def publish_all(brokers: str) -> int:
+        tally = await publish(_some(paths), _mapping(map_file), brokers=brokers, rate=rate, progress=people)
+        people.print(summary(tally))
+        return service.OK
+
+    return _run(publish_all(_settings(settings).brokers))
+
+
+@app.command
+def check(
+    *paths: Paths,
+    map_file: MapFile = None,
+    dead_letters: Annotated[
+        Path | None, Parameter(help="write refusals there, as JSON lines with the original")
+    ] = None,
+    table: Annotated[bool, Parameter(help="a table for people in place of JSON", negative="")] = False,
+) -> int:
+    """Find the problems in files, in one process without any server.
+
+    Standard output has one alert a line, the last state of each as JSON with its history; refusals and a summary go to
+    standard error. The same input gives the same output. Exit 0 when all input was handled, refusals included; 2 when it
+    could not run.
+    """
+    from services.local.check import check as check_files
+
+    async def check_all() -> int:
+        check_files(_some(paths), _mapping(map_file), dead_letters=dead_letters, as_table=table, progress=people)
+        return service.OK
+
+    return _run(check_all())
+
+
+def _some(paths: tuple[Path, ...]) -> tuple[Path, ...]:
+    if not paths:
+        raise _usage("name at least one file or folder")
+    return paths
+
+
+def _mapping(path: Path | None) -> Mapping | None:
+    from services.local.feed import load_mapping
+
+    return None if path is None else load_mapping(path)
+
+
+def _settings(flags: Settings | None) -> Settings:
+    settings = flags or load_settings()
+    logs.configure(settings.log_level, settings.log_format)
+    return settings
+
+
+def _serve(wiring: str, flags: Settings | None) -> int:
+    settings = _settings(flags)
+    return _run(importlib.import_module(wiring).run(settings))
+
+
+def _run(work: Coroutine[Any, Any, int]) -> int:
+    if sys.platform == "win32":
+        return asyncio.run(work)
+    import uvloop
+
+    return uvloop.run(work)
+
+
+class _UsageError(ValueError):
+    pass
+
+
+def _usage(message: str) -> _UsageError:
+    return _UsageError(message)
+
+
+def _for_people() -> tuple[type[Exception], ...]:
+    """Errors whose message says what, where and what to do. Anything else is a defect and keeps its traceback."""
+    from knowledge.loader import KnowledgeError
+    from services.ingest.formats.extract.mapping import MappingError
+    from services.local.feed import FeedError
+    from services.local.jars import JarsError
+    from services.local.stack import StackError
+    from services.notify.wiring import NotifyError
+    from services.runtime.probes import PortInUseError
+    from services.runtime.topics import BrokersUnreachableError, TopicMismatchError
+
+    return (
+        BrokersUnreachableError, FeedError, JarsError, KnowledgeError, MappingError, NotifyError, PortInUseError,
+        SettingsError, StackError, TopicMismatchError, _UsageError,
+    )  # fmt: skip
+
+
+def main() -> None:
+    """Exit codes: 0 done, 1 failed while running, 2 could not run, 130 told twice to stop."""
+    try:
+        app()
+    except Exception as error:
+        from services.streaming.faust_engine import EngineError
+
+        if isinstance(error, EngineError):
+            people.print(f"[bold red]stopped:[/] {error}")
+            sys.exit(service.FAILED)
+        if isinstance(error, _for_people()):
+            people.print(f"[bold red]rxvigil cannot run:[/] {error}", highlight=False)
+            sys.exit(service.COULD_NOT_START)
+        raise
+
+
+if __name__ == "__main__":
+    main()

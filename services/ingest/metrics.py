@@ -1,0 +1,74 @@
+"""What ingest tells of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from schemas.events import Administration, Dispensing, Event, Prescription
+from services.ingest.pipeline import Taken
+from services.streaming.handler import Record, Send
+from services.streaming.metrics import StreamMetrics
+
+_SECONDS = (0.005, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100)
+
+
+class IngestMetrics:
+    """On a registry of its own, with the engine's metrics beside."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.stream = StreamMetrics(self.registry)
+        self.events = Counter(
+            "rxvigil_ingest_events_total",
+            "Canonical events, by source topic and event type",
+            ["source", "type"],
+            registry=self.registry,
+        )
+        self.refused = Counter(
+            "rxvigil_ingest_refused_total",
+            "Inputs refused as dead letters, by reason",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.ignored = Counter(
+            "rxvigil_ingest_ignored_total", "Inputs of a known kind that is not used", ["kind"], registry=self.registry
+        )
+        self.drugs = Counter(
+            "rxvigil_ingest_drugs_total",
+            "Medicines by how they were resolved to ingredients: code, name, vehicle, given, unresolved",
+            ["resolution"],
+            registry=self.registry,
+        )
+        self.delay = Histogram(
+            "rxvigil_ingest_delay_seconds",
+            "From the source record's broker time stamp to its events acknowledged by the broker",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+
+    def watch(self, record: Record, taken: Taken) -> None:
+        """Count what one record came to; again when its batch is repeated."""
+        for event in taken.events:
+            self.events.labels(record.topic, event.__struct_config__.tag).inc()
+            if (resolution := resolution_of(event)) is not None:
+                self.drugs.labels(resolution).inc()
+        for letter in taken.refused:
+            self.refused.labels(letter.reason).inc()
+        for kind, count in taken.ignored.items():
+            self.ignored.labels(kind).inc(count)
+
+    def observe(self, records: Sequence[Record], sends: Sequence[Send]) -> None:
+        """Time one batch that was delivered whole."""
+        now = datetime.now(UTC).timestamp()
+        for record in records:
+            self.delay.observe(max(0.0, now - record.timestamp / 1000))
+
+
+def resolution_of(event: Event) -> str | None:
+    """How the medicine of an event was resolved; None when it names none."""
+    if isinstance(event, Prescription | Dispensing | Administration):
+        return event.drug.resolution or "unresolved"
+    return None

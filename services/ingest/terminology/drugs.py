@@ -1,0 +1,79 @@
+"""A medicine as its source says it, resolved to RxNorm ingredients.
+
+In order: a code that the knowledge has, the text, the displays of the codes, the ingredients that the source named. Only
+exact names count; a name that is not understood as a whole stays unresolved, because a wrong ingredient is worse than none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from knowledge.model import Knowledge, plain_name
+from schemas.events import Drug, Ingredient
+from services.ingest.terminology.names import NameReader, Reading
+
+_SYSTEMS = {
+    "http://www.nlm.nih.gov/research/umls/rxnorm": "RxNorm",
+    "urn:oid:2.16.840.1.113883.6.88": "RxNorm",
+    "rxnorm": "RxNorm",
+    "rxn": "RxNorm",
+    "rxcui": "RxNorm",
+    "http://www.whocc.no/atc": "ATC",
+    "urn:oid:2.16.840.1.113883.6.73": "ATC",
+    "atc": "ATC",
+}
+
+
+class DrugResolver:
+    """Pure: the same drug and knowledge give the same answer."""
+
+    def __init__(self, knowledge: Knowledge) -> None:
+        self._knowledge = knowledge
+        self._reader = NameReader(knowledge)
+
+    def resolve(self, drug: Drug) -> Drug:
+        """``drug`` with ``ingredients``, ``form`` where the name says it, and ``resolution``. What was received (``text``,
+        ``codings``) is not changed; what the source said of form and strength stands over what the name says."""
+        named = tuple(self._given(drug.ingredients))
+        by_code = self._first(self._names_of_codes(drug))
+        if by_code is not None:
+            return _resolved(drug, by_code, named, "code")
+        by_name = self._first([drug.text, *(coding.display for coding in drug.codings)])
+        if by_name is not None:
+            return _resolved(drug, by_name, named, "name")
+        return replace(drug, ingredients=named, resolution="given" if named else "unresolved")
+
+    def _names_of_codes(self, drug: Drug) -> Iterable[str]:
+        for coding in drug.codings:
+            system = _SYSTEMS.get(coding.system.strip().lower(), coding.system)
+            yield self._knowledge.drug_codes.get((system, coding.code.strip()), "")
+
+    def _first(self, texts: Iterable[str]) -> Reading | None:
+        return next((reading for text in texts if text and (reading := self._reader.read(text)) is not None), None)
+
+    def _given(self, ingredients: Iterable[Ingredient]) -> Iterable[Ingredient]:
+        """The ingredients that a source named, by their RxNorm names where we know them."""
+        for ingredient in ingredients:
+            name = plain_name(ingredient.name)
+            known = self._knowledge.drug_names.get(name, ())
+            if len(known) > 1:
+                yield from map(Ingredient, known)
+            else:
+                yield replace(ingredient, name=known[0] if known else name or ingredient.name)
+
+
+def _resolved(drug: Drug, reading: Reading, named: tuple[Ingredient, ...], how: str) -> Drug:
+    said = {ingredient.name: ingredient for ingredient in named}
+    ingredients = tuple(_completed(each, said.get(each.name)) for each in reading.ingredients)
+    form = reading.form if drug.form is UNSET and reading.form else drug.form
+    return replace(drug, ingredients=ingredients, form=form, resolution=how if ingredients else "vehicle")
+
+
+def _completed(read: Ingredient, said: Ingredient | None) -> Ingredient:
+    if said is None:
+        return read
+    strength = said.strength if said.strength is not UNSET else read.strength
+    return replace(read, rxcui=said.rxcui, strength=strength)

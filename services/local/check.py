@@ -1,0 +1,146 @@
+"""`rxvigil check`: files through the same ingest and monitor code in one process, without a broker and a database.
+
+Events are applied in order of clinical time, patient by patient, and the monitor's time is the event's own, so the same
+input gives the same alerts to the byte.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import BinaryIO
+
+from msgspec.structs import replace
+from rich.console import Console
+from rich.progress import track
+
+from knowledge.loader import load
+from schemas import codec, topics
+from schemas.alerts import Alert
+from schemas.cloudevents import event_headers
+from schemas.dead_letters import DeadLetter
+from schemas.events import Event
+from services.ingest.formats.extract.mapping import Mapping
+from services.ingest.pipeline import Pipeline
+from services.local.feed import Unit, files, units
+from services.local.report import Tally, alert_table, summary
+from services.monitor.handler import MonitorHandler
+from services.monitor.patient.clock import clinical_time
+from services.runtime.clock import system_clock
+from services.streaming.handler import Record, Send
+from services.streaming.memory import MemoryEngine
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+Refuse = Callable[[DeadLetter], None]
+
+
+def check(
+    paths: Sequence[Path], mapping: Mapping | None, *, dead_letters: Path | None, as_table: bool, progress: Console
+) -> None:
+    """Alerts to standard output, refusals to ``dead_letters`` or standard error, a summary to ``progress``.
+
+    Raises ``FeedError`` and ``MappingError`` when the input cannot be used at all.
+    """
+    tally = Tally()
+    with _refusals(dead_letters) as refuse:
+        alerts = list(_alerts(paths, mapping, tally, refuse, progress))
+    if as_table:
+        Console().print(alert_table(alerts))
+    else:
+        for alert in alerts:
+            sys.stdout.buffer.write(codec.encode(alert) + b"\n")
+        sys.stdout.buffer.flush()
+    progress.print(summary(tally, Counter(f"{alert.severity} {alert.status}" for alert in alerts)))
+
+
+def _alerts(
+    paths: Sequence[Path], mapping: Mapping | None, tally: Tally, refuse: Refuse, progress: Console
+) -> Iterator[Alert]:
+    knowledge = load()
+    pipeline = Pipeline(knowledge, fixed(system_clock()))
+    by_patient = _events(feed(paths, mapping, progress), pipeline, tally, refuse)
+    engine = MemoryEngine(MonitorHandler(knowledge, _time_of))
+    for patient in track(sorted(by_patient), "checking", console=progress, transient=True):
+        events = sorted(by_patient.pop(patient), key=clinical_time)
+        sends = engine.feed([_record(number, event) for number, event in enumerate(events)])
+        for letter in _letters(sends):
+            tally.failed[letter.reason] += 1
+            refuse(letter)
+        yield from last_states(
+            codec.decode_alert(send.value) for send in sends if send.topic == topics.ALERTS and send.value
+        )
+
+
+@contextmanager
+def _refusals(path: Path | None) -> Iterator[Refuse]:
+    """Refusals go to a file of JSON lines with their original bytes (base64), or as a line each to standard error."""
+    if path is None:
+        yield lambda letter: print(_in_words(letter), file=sys.stderr)
+        return
+    with path.open("wb") as stream:
+        # the time of the run would make two runs differ
+        yield lambda letter: _write(stream, codec.encode(replace(letter, refused_at=None)))
+
+
+def _write(stream: BinaryIO, line: bytes) -> None:
+    stream.write(line + b"\n")
+
+
+def _in_words(letter: DeadLetter) -> str:
+    where = f"{letter.topic}, line {letter.offset}" if letter.refused_by == "ingest" else f"event {letter.offset}"
+    place = f" {letter.place}" if letter.place else ""
+    return f"refused: {where}{place}: {letter.reason}: {letter.detail}"
+
+
+def feed(paths: Sequence[Path], mapping: Mapping | None, progress: Console) -> Iterator[Unit]:
+    """Every unit of every file, with a bar for the files."""
+    for file in track(files(paths, mapping), "reading", console=progress, transient=True):
+        yield from units(file, mapping)
+
+
+def _events(found: Iterable[Unit], pipeline: Pipeline, tally: Tally, refuse: Refuse) -> dict[str, list[Event]]:
+    by_patient: dict[str, list[Event]] = {}
+    for unit in found:
+        taken = pipeline.take_unit(unit.end, unit.original, unit.origin)
+        tally.add(taken)
+        for event in taken.events:
+            by_patient.setdefault(event.patient_id, []).append(event)
+        for letter in taken.refused:
+            refuse(letter)
+    return by_patient
+
+
+def fixed(now: datetime) -> Callable[[], datetime]:
+    """A clock that stands: a whole run has one time of receipt."""
+    return lambda: now
+
+
+def last_states(alerts: Iterable[Alert]) -> list[Alert]:
+    """The highest revision of each alert, by when it became true."""
+    last = {alert.alert_id: alert for alert in sorted(alerts, key=lambda alert: alert.revision)}
+    return sorted(
+        last.values(), key=lambda alert: (alert.patient_id, alert.true_since, alert.rule, alert.subject, alert.alert_id)
+    )
+
+
+def _record(number: int, event: Event) -> Record:
+    """As the broker would have it, received when it was so."""
+    stamp = (clinical_time(event) - _EPOCH) // _MILLISECOND
+    key = event.patient_id.encode()
+    return Record(topics.EVENTS, 0, number, stamp, key, codec.encode(event), event_headers(event))
+
+
+def _time_of(record: Record) -> datetime:
+    return _EPOCH + record.timestamp * _MILLISECOND
+
+
+def _letters(sends: Iterable[Send]) -> Iterator[DeadLetter]:
+    for send in sends:
+        if send.topic == topics.DEAD_LETTERS:
+            yield DeadLetter.from_record(list(send.headers), send.value or b"")

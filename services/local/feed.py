@@ -1,0 +1,190 @@
+"""Files and folders as a feed: every unit of every file, in the order of the files' names.
+
+``.json`` (one event or a list), ``.jsonl`` (one a line) and ``.csv`` through a mapping file; each also as ``.gz``.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, NamedTuple, cast
+
+from schemas.values import Origin
+from services.ingest.formats import End, Ignored, native
+from services.ingest.formats.extract.mapping import Lookup, Mapping, MappingError, load
+from services.ingest.formats.extract.rows import LookUp, Row, header_of, look_up, rows
+from services.ingest.formats.extract.table import Extract
+
+KINDS = (".json", ".jsonl", ".csv")
+_NO_LIMIT = 2**63
+_BOM = b"\xef\xbb\xbf"
+_UNREADABLE = (OSError, EOFError, zlib.error)
+
+
+class FeedError(ValueError):
+    """A file cannot be used as it was asked; says which and what to do."""
+
+
+class Unit(NamedTuple):
+    """One unit of a file. ``origin.topic`` is the file's name as it was found and ``offset`` the line that the unit begins
+    on (from 1), or for ``.json`` the number of the element (from 0)."""
+
+    origin: Origin
+    original: bytes
+    end: End
+
+
+class File(NamedTuple):
+    """A file of the feed; ``name`` is its path below the folder that was asked for, without ``.gz``."""
+
+    path: Path
+    name: str
+
+    @property
+    def kind(self) -> str:
+        return Path(self.name).suffix.lower()
+
+    @property
+    def base(self) -> str:
+        return Path(self.name).name
+
+
+def load_mapping(path: Path) -> Mapping:
+    """Raises ``MappingError``; ``FeedError`` when there is no such file."""
+    try:
+        return load(path.read_bytes(), path.name)
+    except OSError as error:
+        raise FeedError(f"{path}: the mapping file cannot be read: {error.strerror}") from error
+
+
+def files(paths: Sequence[Path], mapping: Mapping | None) -> list[File]:
+    """The files to read, those of a folder by name. Raises ``FeedError`` when one cannot be used, before any is read.
+
+    In a folder, files of other kinds are passed over; a file named itself must be of a known kind.
+    """
+    found: dict[Path, File] = {}
+    for path in paths:
+        if not path.exists():
+            raise FeedError(f"{path}: there is no such file or folder")
+        for file in _below(path):
+            found.setdefault(file.path.resolve(), file)
+    chosen = list(found.values())
+    if not chosen:
+        raise FeedError(f"{', '.join(map(str, paths))}: no file ends in {', '.join(KINDS)} (or one of these and .gz)")
+    for file in chosen:
+        if file.kind == ".csv":
+            _check_mapped(file, mapping)
+    return chosen
+
+
+def _below(path: Path) -> Iterator[File]:
+    if path.is_dir():
+        inside = (found for found in sorted(path.rglob("*")) if found.is_file())
+        named = (File(each, _bare(each.relative_to(path).as_posix())) for each in inside)
+        yield from (file for file in named if file.kind in KINDS)
+        return
+    file = File(path, _bare(path.name))
+    if file.kind not in KINDS:
+        raise FeedError(f"{path}: not a kind of file that is read; known are {', '.join(KINDS)}, each also with .gz")
+    yield file
+
+
+def _bare(name: str) -> str:
+    return name.removesuffix(".gz")
+
+
+def _check_mapped(file: File, mapping: Mapping | None) -> None:
+    if mapping is None:
+        raise FeedError(f"{file.path}: a delimited extract needs a mapping file; name one with --map (docs/ingest.md)")
+    if mapping.table_of(file.base) is None and not mapping.ignores(file.base):
+        raise FeedError(
+            f"{file.path}: the mapping file names no table for {file.base}; add one under [[tables]], or add the file to "
+            "`ignored` to count its rows and use none"
+        )
+
+
+def units(file: File, mapping: Mapping | None) -> Iterator[Unit]:
+    """Every unit of a file. Raises ``FeedError`` when the file cannot be read and ``MappingError`` when its columns are not
+    those that the mapping names."""
+    try:
+        if file.kind == ".csv":
+            assert mapping is not None
+            yield from _extract(file, mapping)
+        elif file.kind == ".jsonl":
+            yield from _lines(file)
+        else:
+            yield from _document(file)
+    except _UNREADABLE as error:
+        raise FeedError(f"{file.path}: cannot be read to its end: {error}") from error
+
+
+def _open(path: Path) -> IO[bytes]:
+    return cast(IO[bytes], gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
+
+
+def _document(file: File) -> Iterator[Unit]:
+    with _open(file.path) as stream:
+        value = stream.read()
+    for item in native.decode(value, most=_NO_LIMIT):
+        yield Unit(Origin(file.name, 0, item.position), item.original, item.end)
+
+
+def _lines(file: File) -> Iterator[Unit]:
+    with _open(file.path) as stream:
+        for number, line in enumerate(stream, start=1):
+            bare = (line if number > 1 else line.removeprefix(_BOM)).strip()
+            # a line is read as the record that `send` makes of it: it may be a list
+            for item in native.decode(bare, most=_NO_LIMIT) if bare else ():
+                yield Unit(Origin(file.name, 0, number, item.position), item.original, item.end)
+
+
+def _extract(file: File, mapping: Mapping) -> Iterator[Unit]:
+    with _open(file.path) as stream:
+        found = rows(stream, mapping.delimiter)
+        first = next(found, None)
+        if first is None:
+            return
+        read = _reader(file, mapping, first)
+        for row in found:
+            yield Unit(Origin(file.name, 0, row.line), row.original, read.read(row) if read else Ignored(file.base))
+
+
+def _reader(file: File, mapping: Mapping, header: Row) -> Extract | None:
+    """None for a file whose rows are known and not used."""
+    table = mapping.table_of(file.base)
+    if table is None:
+        return None
+    where = f"{file.path}, line {header.line}"
+    if not isinstance(header.cells, list):
+        raise MappingError(f"{where}: the header cannot be read: {header.cells.detail}")
+    look_ups = {
+        name: _look_up(file.path.parent, lookup, mapping.delimiter)
+        for name, lookup in mapping.lookups.items()
+        if name in _lookups_of(table.fields.values())
+    }
+    return Extract(mapping, table, header_of(header.cells, where), look_ups, where)
+
+
+def _lookups_of(specs: Iterable[object]) -> set[str]:
+    named: set[str] = set()
+    for spec in specs:
+        if isinstance(spec, list):
+            named |= _lookups_of([code.code for code in spec] + [code.display for code in spec])
+        elif name := getattr(spec, "lookup", ""):
+            named.add(name)
+    return named
+
+
+def _look_up(folder: Path, lookup: Lookup, delimiter: str) -> LookUp:
+    for path in (folder / lookup.file, folder / f"{lookup.file}.gz"):
+        if path.exists():
+            try:
+                with _open(path) as stream:
+                    return look_up(rows(stream, delimiter), lookup.key, str(path))
+            except _UNREADABLE as error:
+                raise FeedError(f"{path}: cannot be read to its end: {error}") from error
+    raise MappingError(
+        f"{folder}: the look-up file {lookup.file} is not there; it belongs beside the tables that use it"
+    )

@@ -1,0 +1,97 @@
+"""What a feed came to, for people: the counts and the alerts as tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from rich.table import Table
+
+from schemas.alerts import Alert
+from schemas.events import Administration, Dispensing, Event, Prescription
+from services.ingest.metrics import resolution_of
+from services.ingest.pipeline import Taken
+
+MOST_FREQUENT = 10
+
+
+class Tally:
+    """``read`` = events + refused + ignored, always.
+
+    ``refused_here`` are those of ``refused`` that never reach ingest (rows of an extract, judged by `send`); ``failed`` are
+    events that the monitor could not take. All by reason or kind.
+    """
+
+    def __init__(self) -> None:
+        self.events: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
+        self.ignored: Counter[str] = Counter()
+        self.refused_here: Counter[str] = Counter()
+        self.failed: Counter[str] = Counter()
+        self.drugs: Counter[str] = Counter()
+        self.unresolved: Counter[str] = Counter()
+
+    @property
+    def read(self) -> int:
+        return self.events.total() + self.refused.total() + self.ignored.total()
+
+    def add(self, taken: Taken) -> None:
+        for event in taken.events:
+            self._add_event(event)
+        self.refused.update(letter.reason for letter in taken.refused)
+        self.ignored.update(taken.ignored)
+
+    def _add_event(self, event: Event) -> None:
+        self.events[str(event.__struct_config__.tag)] += 1
+        resolution = resolution_of(event)
+        if resolution is not None:
+            self.drugs[resolution] += 1
+        if resolution == "unresolved" and isinstance(event, Prescription | Dispensing | Administration):
+            drug = event.drug
+            name = drug.text or next((f"{c.system} {c.code} {c.display}".strip() for c in drug.codings), "no name")
+            self.unresolved[name] += 1
+
+
+def summary(tally: Tally, alerts: Counter[str] | None = None) -> Table:
+    """The summary as a table of two columns; ``alerts`` counts by what stands before it."""
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    table.add_row("read", f"{tally.read:,}")
+    for name, counted in (("events", tally.events), ("refused", tally.refused), ("ignored", tally.ignored)):
+        table.add_row(name, counts(counted))
+    if tally.drugs:
+        table.add_row("medicines", counts(tally.drugs))
+    if tally.failed:
+        table.add_row("failed", counts(tally.failed))
+    if alerts is not None:
+        table.add_row("alerts", counts(alerts))
+    if tally.unresolved:
+        most = sorted(tally.unresolved.items(), key=lambda item: (-item[1], item[0]))[:MOST_FREQUENT]
+        table.add_row("unresolved", "; ".join(f"{name} ({count:,})" for name, count in most))
+    return table
+
+
+def counts(counted: Counter[str]) -> str:
+    """A sum and its parts, the most frequent first."""
+    if not counted:
+        return "0"
+    parts = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
+    return f"{counted.total():,}: {', '.join(f'{name} {count:,}' for name, count in parts)}"
+
+
+def alert_table(alerts: Iterable[Alert]) -> Table:
+    """Alerts, one a row."""
+    table = Table("severity", "status", "patient", "since", "what", box=None, pad_edge=False)
+    for alert in alerts:
+        table.add_row(*alert_row(alert), style=STYLES[alert.severity] if alert.status == "open" else "dim")
+    return table
+
+
+STYLES = {"critical": "bold red", "high": "yellow", "moderate": "cyan", "info": ""}
+
+
+def alert_row(alert: Alert) -> tuple[str, str, str, str, str]:
+    """Severity, what it came to, patient, since when, summary."""
+    since = alert.true_since.isoformat(sep=" ", timespec="minutes")
+    return alert.severity, alert.status, alert.patient_id, since, alert.summary

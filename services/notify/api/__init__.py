@@ -1,0 +1,1 @@
+"""Alerts and answers as JSON, for programs."""

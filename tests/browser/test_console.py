@@ -1,0 +1,266 @@
+"""A pharmacist's evening in a real browser: the list, a new alert, an answer, a lost connection."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+from schemas import codec, topics
+from schemas.alerts import Alert
+from schemas.feedback import Feedback
+from tests.support.alerts import acknowledged, alert, changed, new_id, publish
+from tests.support.notify_process import NotifyProcess, begin_at_the_end
+
+pytestmark = [pytest.mark.stack, pytest.mark.browser]
+
+NOW = datetime.now(UTC)
+ROW = "#list [data-alert]"
+
+
+def ward() -> dict[str, Alert]:
+    """Open alerts by name, in the order in which they must stand."""
+    mark = new_id()[:8]
+    return {
+        "graver": alert(
+            "critical",
+            patient_id=f"MRN {mark}-1",
+            rank=0.4,
+            summary="Potassium critically high: 8.6 mmol/L (limit 6.2)",
+            true_since=NOW - timedelta(minutes=5),
+        ),
+        "critical": alert(
+            "critical",
+            patient_id=f"MRN {mark}-2",
+            rank=0.1,
+            summary="Sodium critically low: 112 mmol/L (limit 120)",
+            true_since=NOW - timedelta(hours=3),
+            unit="Nephrology, 4 West",
+        ),
+        "high": alert(
+            "high",
+            patient_id=f"MRN {mark}-3",
+            summary="Warfarin with ibuprofen: raised risk of bleeding",
+            true_since=NOW - timedelta(hours=9),
+        ),
+        "moderate": alert(
+            "moderate", patient_id=f"MRN {mark}-4", summary="Simvastatin with diltiazem: the dose is not known", unit=""
+        ),
+        "info": alert("info", patient_id=f"MRN {mark}-5", summary="Two orders of paracetamol <b>noted</b>", rank=7.0),
+    }
+
+
+@pytest.fixture
+async def service(brokers: str, fresh_database: str, tmp_path: Path) -> AsyncIterator[NotifyProcess]:
+    await begin_at_the_end(brokers, fresh_database)
+    async with NotifyProcess(brokers, fresh_database, tmp_path) as service:
+        yield service
+
+
+@pytest.fixture
+async def browser(chromium: str) -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        await browser.close()
+
+
+async def open_page(browser: Browser, url: str, errors: list[str], **more: Any) -> Page:
+    context = await browser.new_context(timezone_id="Europe/Vienna", **more)
+    page = await context.new_page()
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    await page.goto(url)
+    await expect(page.locator("#connection")).to_have_attribute("data-state", "live")
+    return page
+
+
+async def feedback_of(brokers: str, patient_id: str) -> Feedback:
+    """The answer as the monitor reads it."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=brokers, auto_offset_reset="earliest")
+    await consumer.start()
+    consumer.assign([TopicPartition(topics.FEEDBACK, n) for n in range(topics.topics()[topics.FEEDBACK].partitions)])
+    try:
+        async with asyncio.timeout(30):
+            async for record in consumer:
+                if record.key == patient_id.encode():
+                    return codec.decode_feedback(record.value)
+    finally:
+        await consumer.stop()
+    raise AssertionError
+
+
+async def rows(page: Page) -> list[str | None]:
+    return [await row.get_attribute("data-alert") for row in await page.locator(ROW).all()]
+
+
+async def test_alerts_are_seen_in_order_come_without_reload_and_leave_when_answered(
+    service: NotifyProcess, brokers: str, browser: Browser, tmp_path: Path
+) -> None:
+    errors: list[str] = []
+    found = ward()
+    arriving = found.pop("critical")
+    await publish(brokers, list(found.values())[::-1])
+    page = await open_page(browser, service.url, errors, viewport={"width": 1200, "height": 800})
+    await expect(page.locator(ROW)).to_have_count(4)
+    assert await rows(page) == [one.alert_id for one in found.values()]
+    assert await page.title() == "1 critical, 4 open · rxvigil"
+    assert [await badge.text_content() for badge in await page.locator(f"{ROW} .badge").all()] == list(
+        ("critical", "high", "moderate", "info")
+    )
+    assert await page.locator(f'[data-alert="{found["info"].alert_id}"] h2').text_content() == found["info"].summary
+
+    # a new alert takes its place without a reload, and is announced
+    await page.evaluate("window.notReloaded = true")
+    await publish(brokers, [arriving])
+    await expect(page.locator(ROW)).to_have_count(5)
+    assert (await rows(page))[:2] == [found["graver"].alert_id, arriving.alert_id]
+    assert await page.evaluate("window.notReloaded")
+    assert await page.title() == "2 critical, 5 open · rxvigil"
+    await expect(page.locator("#announce")).to_have_text(f"New alert. critical: {arriving.summary}")
+    since = page.locator(f'[data-alert="{arriving.alert_id}"] .since')
+    await expect(since).to_contain_text("3 h 0 min ago")
+    await expect(since).to_contain_text(re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d \+0[12]:00"))
+    await page.screenshot(path=tmp_path / "list.png", full_page=True)
+
+    # its page has what, why, what to do and the evidence
+    await page.get_by_role("link", name=arriving.summary).click()
+    main = page.get_by_role("main")
+    for text in (arriving.detail, *arriving.actions, "7.1 mmol/L", "lab r-71", "hospital.lab-results", "unverified"):
+        await expect(main).to_contain_text(text)
+
+    # a name and a reason are needed
+    await page.get_by_label("Comment").fill("Second sample on its way.")
+    await page.get_by_role("button", name="Acknowledge").click()
+    assert page.url.endswith(f"/alerts/{arriving.alert_id}")
+    await page.get_by_label("Your name").fill("Éva Ápoteker")
+    await page.get_by_label("Prescriber contacted").check()
+    await page.screenshot(path=tmp_path / "answer.png", full_page=True)
+    await page.get_by_role("button", name="Acknowledge").click()
+    history = page.get_by_role("region", name="History")
+    await expect(history).to_contain_text("Answered by Éva Ápoteker: Prescriber contacted")
+    await expect(history).to_contain_text("not yet confirmed by the monitor")
+
+    # the monitor confirms: who, when and why stay, and it stays away from the open list
+    feedback = await feedback_of(brokers, arriving.patient_id)
+    confirmed = acknowledged(arriving, feedback)
+    await publish(brokers, [confirmed])
+    await expect(page.locator("#changed")).to_be_visible()
+    await page.get_by_role("link", name="Load it again").click()
+    await expect(history).not_to_contain_text("not yet confirmed")
+    await expect(history).to_contain_text("Answered by Éva Ápoteker: Prescriber contacted")
+    await expect(history).to_contain_text("Second sample on its way.")
+    assert await history.locator(f'time[datetime="{feedback.at:%Y-%m-%dT%H:%M:%SZ}"]').count()
+    await page.screenshot(path=tmp_path / "acknowledged.png", full_page=True)
+    await page.get_by_role("link", name="Back to open alerts").click()
+    await expect(page.locator(ROW)).to_have_count(4)
+    assert arriving.alert_id not in await rows(page)
+
+    # the name is remembered, and when it gets worse it asks again
+    await page.get_by_role("link", name=found["high"].summary).click()
+    await expect(page.get_by_label("Your name")).to_have_value("Éva Ápoteker")
+    await page.get_by_role("link", name="Back to open alerts").click()
+    await publish(brokers, [changed(confirmed, "attention", acknowledgement=None, rank=0.9)])
+    await expect(page.locator(ROW)).to_have_count(5)
+    assert (await rows(page))[0] == arriving.alert_id
+    await expect(page.locator(f'[data-alert="{arriving.alert_id}"]')).to_contain_text("asks again")
+    await publish(brokers, [changed(found["high"], "resolved")])
+    await expect(page.locator(ROW)).to_have_count(4)
+    await page.get_by_role("link", name="Ended").click()
+    assert await rows(page) == [found["high"].alert_id]
+    assert errors == []
+
+
+async def test_an_answer_to_what_got_worse_meanwhile_is_not_taken_and_nothing_typed_is_lost(
+    service: NotifyProcess, brokers: str, browser: Browser
+) -> None:
+    errors: list[str] = []
+    one = ward()["high"]
+    await publish(brokers, [one])
+    page = await open_page(browser, f"{service.url}/", errors)
+    await page.get_by_role("link", name=one.summary).click()
+    await page.get_by_label("Your name").fill("A. Pharmacist")
+    await page.get_by_label("Will monitor").check()
+    await page.get_by_label("Comment").fill("INR tomorrow.")
+    await publish(brokers, [changed(one, "updated", severity="critical")])
+    await expect(page.locator("#changed")).to_be_visible()
+    await page.get_by_role("button", name="Acknowledge").click()
+    await expect(page.locator(".fault")).to_contain_text("got worse since you looked")
+    await expect(page.get_by_label("Comment")).to_have_value("INR tomorrow.")
+    await expect(page.get_by_label("Will monitor")).to_be_checked()
+    await page.get_by_role("button", name="Acknowledge").click()  # now they have seen it
+    await expect(page.locator(".state")).to_have_text("acknowledged")
+
+
+async def test_the_page_says_when_the_connection_is_lost_and_comes_back_by_itself(
+    service: NotifyProcess, brokers: str, browser: Browser, tmp_path: Path
+) -> None:
+    one = ward()["critical"]
+    page = await open_page(browser, service.url, [])
+    await expect(page.get_by_role("main")).to_contain_text("No open alerts")
+    await service.kill()
+    await expect(page.locator("#lost")).to_be_visible()
+    await expect(page.locator("#lost")).to_contain_text("newer alerts may be missing")
+    await page.screenshot(path=tmp_path / "lost.png", full_page=True)
+    await publish(brokers, [one])
+    await service.start()
+    await expect(page.locator(ROW)).to_have_count(1, timeout=30000)
+    await expect(page.locator("#lost")).to_be_hidden()
+    await expect(page.locator("#connection")).to_have_attribute("data-state", "live", timeout=20000)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 768, 1400])
+async def test_every_page_fits_and_its_text_has_contrast(
+    service: NotifyProcess, brokers: str, browser: Browser, tmp_path: Path, scheme: Any, width: int
+) -> None:
+    errors: list[str] = []
+    found = ward()
+    await publish(brokers, list(found.values()))
+    page = await open_page(browser, service.url, errors, color_scheme=scheme, viewport={"width": width, "height": 800})
+    await expect(page.locator(ROW)).to_have_count(5)
+    for path in ("/", f"/alerts/{found['graver'].alert_id}", "/acknowledged", "/ended", "/alerts/none"):
+        await page.goto(f"{service.url}{path}")
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width, path
+        await page.screenshot(path=tmp_path / f"page-{len(path)}.png", full_page=True)
+        if path != "/alerts/none":
+            assert await page.evaluate(LOW_CONTRAST) == [], path
+            assert await page.evaluate(UNLABELLED) == [], path
+    assert all("404" in error for error in errors)
+
+
+LOW_CONTRAST = """() => {
+  // WCAG 2.2, 1.4.3: relative luminance and a ratio of at least 4.5
+  const channel = (c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+  const rgb = (text) => text.match(/[\\d.]+/g).map(Number);
+  const luminance = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+  const behind = (node) => {
+    for (; node; node = node.parentElement) {
+      const colour = rgb(getComputedStyle(node).backgroundColor);
+      if (colour.length < 4 || colour[3] > 0) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const low = [];
+  for (const node of document.querySelectorAll("body *")) {
+    const own = [...node.childNodes].some((child) => child.nodeType === 3 && child.data.trim());
+    if (!own || !node.checkVisibility()) continue;
+    const [a, b] = [luminance(rgb(getComputedStyle(node).color)), luminance(behind(node))];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < 4.5) low.push(`${node.tagName} ${node.className} ${node.textContent.trim().slice(0, 30)} ${ratio.toFixed(2)}`);
+  }
+  return low;
+}"""
+
+UNLABELLED = """() => [
+  ...[...document.querySelectorAll("input:not([type=hidden]), textarea, select")].filter((field) => !field.labels.length),
+  ...[...document.querySelectorAll("a, button")].filter((node) => !node.textContent.trim()),
+  ...(document.querySelectorAll("h1").length === 1 ? [] : ["not one h1"]),
+].map(String)"""

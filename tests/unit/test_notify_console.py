@@ -1,0 +1,85 @@
+"""Words and times of the console; who may reach it; what is refused before it reaches the store."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from schemas.dead_letters import REASONS
+from services.notify.access import is_loopback
+from services.notify.answers import Given
+from services.notify.console import words
+from services.notify.console.pages import render
+from services.notify.intake import RefusedError, read
+from services.notify.store.alerts import Counts, Stored
+from tests.support.alerts import T0, alert
+
+NOW = T0 + timedelta(days=30)
+
+
+@pytest.mark.parametrize(
+    ("past", "shown"),
+    [
+        (timedelta(seconds=20), "just now"),
+        (timedelta(minutes=7), "7 min ago"),
+        (timedelta(hours=2, minutes=5), "2 h 5 min ago"),
+        (timedelta(days=3, hours=4), "3 d 4 h ago"),
+        (timedelta(days=20, hours=4), "20 d ago"),
+        (timedelta(minutes=-90), "in the future"),
+    ],
+)
+def test_ages(past: timedelta, shown: str) -> None:
+    assert words.ago(NOW - past, NOW) == shown
+
+
+def test_times_are_shown_in_utc_and_say_so() -> None:
+    at = datetime(2026, 3, 1, 0, 30, tzinfo=timezone(timedelta(hours=2)))
+    assert words.utc(at) == "2026-02-28 22:30 UTC"
+    assert words.machine(at) == "2026-02-28T22:30:00Z"
+
+
+def test_what_an_alert_says_cannot_become_markup() -> None:
+    hostile = alert("high", summary="<script>alert(1)</script>", patient_id='"><img src=x>')
+    counts = Counts({"critical": 0, "high": 1, "moderate": 0, "info": 0}, 0)
+    page = render("list.html", list="open", alerts=[Stored(hostile, "open", 1)], counts=counts, now=NOW)
+    assert "<script>alert" not in page
+    assert "<img" not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
+def test_loopback(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "10.0.0.5", "::", "ward-server", "127.0.0.1.example.org", ""])
+def test_not_loopback(host: str) -> None:
+    assert not is_loopback(host)
+
+
+def test_a_reason_is_one_that_the_contract_names() -> None:
+    with pytest.raises(ValueError, match="will_monitor"):
+        Given(by="A", reason="because", revision=1)
+
+
+@pytest.mark.parametrize(
+    ("value", "reason", "place"),
+    [
+        (None, "empty", ""),
+        (b"", "empty", ""),
+        (b"{", "not_json", ""),
+        (b"hello", "not_json", ""),
+        (b"[]", "schema", ""),
+        (b'{"severity": "Mr Smith"}', "schema", "$.severity"),
+        (b'{"alert_id": "\xff"}', "not_utf8", ""),
+    ],
+)
+def test_a_record_that_holds_no_alert_is_refused_with_the_place_and_without_its_content(
+    value: bytes | None, reason: str, place: str
+) -> None:
+    with pytest.raises(RefusedError) as raised:
+        read(value)
+    assert (raised.value.reason, raised.value.place) == (reason, place)
+    assert "Smith" not in raised.value.detail
+    assert reason in REASONS

@@ -1,0 +1,279 @@
+"""The ward day of examples/: its files read as its README says, and the day ends with exactly the alerts expected.
+
+``expected.json`` was written by hand from the clinical sources; nothing here makes it.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import UTC, date, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from knowledge.loader import Knowledge, load
+from schemas.alerts import Alert
+from schemas.events import Administration, Dispensing, Event, Patient, Prescription
+from schemas.values import Coding, Origin, Quantity
+from services.ingest.formats import Ignored, Refusal
+from services.ingest.pipeline import Pipeline
+from services.local.feed import files, load_mapping, units
+from services.monitor.evaluate import take_event
+from services.monitor.patient.state import PatientState
+
+ROOT = Path(__file__).resolve().parents[2]
+DAY = ROOT / "examples" / "ward-day"
+EVENTS = DAY / "events"
+NOW = datetime(2026, 11, 3, 12, tzinfo=UTC)
+SCHEMAS = {path.parent.name: json.loads(path.read_text()) for path in (ROOT / "schemas" / "json").glob("*/v1.json")}
+EVENT_TYPES = ("prescription", "dispensing", "administration", "lab_result", "observation", "patient")
+Sent = list[tuple[Event, Origin]]
+
+
+@cache
+def expected() -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((DAY / "expected.json").read_text())
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def knowledge() -> Knowledge:
+    return load()
+
+
+@cache
+def _units() -> tuple[Any, ...]:
+    mapping = load_mapping(DAY / "lab.toml")
+    return tuple(unit for file in files([EVENTS], mapping) for unit in units(file, mapping))
+
+
+def sent() -> Sent:
+    """Every event of the day with its origin, in the order of the files."""
+    return [(unit.end, unit.origin) for unit in _units() if isinstance(unit.end, Event)]
+
+
+def canonical(knowledge: Knowledge, events: Sent) -> list[Any]:
+    pipeline = Pipeline(knowledge, lambda: NOW)
+    return [pipeline.take_event(event, origin) for event, origin in events]
+
+
+def by_time(events: Iterable[Any]) -> list[Any]:
+    """In order of clinical time; events of one time stay in the order of their file."""
+    return sorted(events, key=lambda event: event.occurred_at)
+
+
+def play(knowledge: Knowledge, events: Iterable[Any]) -> list[Alert]:
+    """The last state of every alert."""
+    states: dict[str, PatientState] = {}
+    last: dict[str, Alert] = {}
+    for event in events:
+        states[event.patient_id], changed = take_event(states.get(event.patient_id), event, knowledge, NOW)
+        last.update((alert.alert_id, alert) for alert in changed)
+    return list(last.values())
+
+
+Identity = tuple[str, ...]
+
+
+def identities(alerts: Iterable[Alert]) -> list[Identity]:
+    return sorted((a.patient_id, a.rule, a.subject, a.severity, a.status) for a in alerts)
+
+
+def expected_alerts() -> list[Identity]:
+    return [(a["patient_id"], a["rule"], a["subject"], a["severity"], a["status"]) for a in expected()["alerts"]]
+
+
+# --- the files
+
+
+def test_every_unit_ends_as_the_day_says() -> None:
+    ends = [unit.end for unit in _units()]
+    events = Counter(str(end.__struct_config__.tag) for end in ends if isinstance(end, Event))
+    refused = Counter(end.reason for end in ends if isinstance(end, Refusal))
+    ignored = Counter(end.kind for end in ends if isinstance(end, Ignored))
+    assert {"read": len(ends), "events": events, "refused": refused, "ignored": ignored} == expected()["units"]
+
+
+def test_the_counts_are_those_of_another_reader() -> None:
+    """json, csv and a JSON Schema validator see the same units."""
+    ends: Counter[tuple[str, str]] = Counter()
+    ends.update(map(_end_of, json.loads((EVENTS / "patients.json").read_text())))
+    for name in ("orders.jsonl", "dispensings.jsonl"):
+        ends.update(map(_end_of_line, (EVENTS / name).read_text().splitlines()))
+    with (EVENTS / "lab-results.csv").open(newline="") as stream:
+        ends.update(map(_end_of_row, csv.DictReader(stream)))
+    with (EVENTS / "lab-items.csv").open(newline="") as stream:
+        ends[("ignored", "lab-items.csv")] = len(list(csv.DictReader(stream)))
+    said = expected()["units"]
+    for end in ("events", "refused", "ignored"):
+        assert {kind: count for (of, kind), count in ends.items() if of == end} == said[end]
+    assert ends.total() == said["read"]
+
+
+def _end_of_line(line: str) -> tuple[str, str]:
+    try:
+        return _end_of(json.loads(line))
+    except json.JSONDecodeError:
+        return "refused", "not_json"
+
+
+def _end_of(event: dict[str, Any]) -> tuple[str, str]:
+    kind = event["type"]
+    if kind not in EVENT_TYPES:
+        return "refused", "unknown_type"
+    valid = jsonschema_rs.validator_for(SCHEMAS[kind]).is_valid(event)
+    return ("events", kind) if valid else ("refused", "schema")
+
+
+def _end_of_row(row: dict[str, str]) -> tuple[str, str]:
+    if row["Class"] == "QC":
+        return "ignored", "quality_control"
+    try:
+        datetime.strptime(row["Collected"], "%m/%d/%Y %H:%M")
+    except ValueError:
+        return "refused", "mapping"
+    return "events", "lab_result"
+
+
+def test_local_times_of_the_laboratory_are_instants_of_the_day() -> None:
+    (late,) = [e for e, _ in sent() if e.record_id == "26-70304-KPL"]
+    assert late.occurred_at == datetime(2026, 11, 2, 15, 30, tzinfo=UTC)
+
+
+def test_about_thirty_patients_each_with_a_place_and_all_replayed() -> None:
+    patients = {event.patient_id: event for event, _ in sent() if isinstance(event, Patient)}
+    assert 28 <= len(patients) <= 34
+    assert {event.patient_id for event, _ in sent()} == set(patients)
+    assert {event.timing for event, _ in sent()} == {"replayed"}
+    assert {event.source for event, _ in sent()} == {"adt", "cpoe", "pharmacy", "lab"}
+    assert {alert["patient_id"] for alert in expected()["alerts"]} < set(patients)
+
+
+def test_what_is_expected_is_in_order_and_says_why() -> None:
+    alerts = expected_alerts()
+    assert alerts == sorted(alerts)
+    assert all(alert["why"].endswith(".") for alert in expected()["alerts"])
+
+
+def test_the_readme_tells_of_every_patient_and_every_alert() -> None:
+    rows = [line for line in (DAY / "README.md").read_text().splitlines() if line.startswith("| W2")]
+    told = {line.split("|")[1].strip(): line for line in rows}
+    assert set(told) == {event.patient_id for event, _ in sent()}
+    for patient_id, _, _, severity, status in expected_alerts():
+        assert f"{severity}, {status}" in told[patient_id]
+    assert sum("silent" in line for line in rows) == len(told) - len(expected_alerts())
+
+
+# --- what ingest makes of it
+
+
+def test_only_the_study_medicine_stays_unresolved(knowledge: Knowledge) -> None:
+    """A control that is silent because its medicine was not understood would prove nothing."""
+    orders = [e for e in canonical(knowledge, sent()) if isinstance(e, Prescription | Dispensing | Administration)]
+    by_resolution: dict[str, set[str]] = {}
+    for event in orders:
+        by_resolution.setdefault(str(event.drug.resolution), set()).add(event.drug.text)
+    assert by_resolution["unresolved"] == {"XR-417 study capsule"}
+    assert "0.9% Sodium Chloride" in by_resolution["vehicle"]
+
+
+def test_names_and_codes_of_one_order_are_one_ingredient(knowledge: Knowledge) -> None:
+    ingredients: dict[str, set[tuple[str, ...]]] = {}
+    for event in canonical(knowledge, sent()):
+        if isinstance(event, Prescription):
+            ingredients.setdefault(event.record_id, set()).add(tuple(i.name for i in event.drug.ingredients))
+    assert all(len(same) == 1 for same in ingredients.values()), ingredients
+    assert ingredients["rx-4061"] == {("irinotecan",)}
+
+
+# --- the day
+
+
+def test_the_day_raises_exactly_the_expected_alerts(knowledge: Knowledge) -> None:
+    assert identities(play(knowledge, by_time(canonical(knowledge, sent())))) == expected_alerts()
+
+
+CHANGES = {
+    "W2103": ["opened", "resolved"],
+    "W2106": ["opened", "withdrawn"],
+    "W2111": ["opened", "updated"],
+    "W2112": ["opened", "resolved"],
+    "W2114": ["opened", "updated"],
+    "W2115": ["opened", "updated"],
+    "W2118": ["opened", "withdrawn"],
+}
+"""By patient; every other alert is opened and stays as it was, also where its facts were sent twice."""
+
+
+def test_the_stories_go_as_told(knowledge: Knowledge) -> None:
+    for alert in play(knowledge, by_time(canonical(knowledge, sent()))):
+        changes = [entry.change for entry in alert.history]
+        assert changes == CHANGES.get(alert.patient_id, ["opened"]), alert.patient_id
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_whatever_the_order_of_arrival_the_same_problems_stay_open(knowledge: Knowledge, seed: int) -> None:
+    events = canonical(knowledge, sent())
+    random.Random(seed).shuffle(events)
+    still_open = [alert for alert in play(knowledge, events) if alert.status == "open"]
+    assert identities(still_open) == [alert for alert in expected_alerts() if alert[-1] == "open"]
+
+
+def test_the_day_sent_twice_changes_nothing(knowledge: Knowledge) -> None:
+    events = by_time(canonical(knowledge, sent()))
+    assert play(knowledge, [*events, *events]) == play(knowledge, events)
+
+
+def _without(record_id: str, status: str) -> Callable[[Any], Any]:
+    return lambda e: None if (e.record_id, getattr(e, "status", "")) == (record_id, status) else e
+
+
+def _with(record_id: str, **fields: Any) -> Callable[[Any], Any]:
+    return lambda e: replace(e, **fields) if e.record_id == record_id else e
+
+
+def _by_mouth(event: Any) -> Any:
+    if event.record_id != "rx-4312":
+        return event
+    drug, dosage = replace(event.drug, form=UNSET), replace(event.dosage, route="oral")
+    return replace(event, drug=drug, dosage=dosage)
+
+
+def _doubled(event: Any) -> Any:
+    if event.record_id != "rx-4351":
+        return event
+    return replace(event, dosage=replace(event.dosage, dose=Quantity(20, "mg")))
+
+
+SILENT_BECAUSE = {
+    "eye drops": ("W2131", _by_mouth, "ciprofloxacin+tizanidine"),
+    "stopped before": ("W2132", _without("rx-4321", "discontinued"), "clarithromycin+simvastatin"),
+    "held": ("W2134", _without("rx-4341", "held"), "clarithromycin+simvastatin"),
+    "10 mg": ("W2135", _doubled, "diltiazem+simvastatin"),
+    "at the upper limit": ("W2136", _with("26-70207-KPL", value=6.3), "potassium:high"),
+    "at the lower limit": ("W2136", _with("26-70207-NAPL", value=119.0), "sodium:low"),
+    "haemolysed": ("W2137", _with("26-70208-KPL", value=6.9, unit="mmol/L"), "potassium:high"),
+    "urine": ("W2138", _with("26-70209-UNA", codings=(Coding("LOINC", "2951-2"),)), "sodium:low"),
+    "cancelled": ("W2139", _with("26-70210-PLT", status="final"), "platelets:low"),
+    "newborn": ("W2144", _with("adt-W2144", birth_date=date(1990, 1, 1)), "potassium:high"),
+}
+
+
+@pytest.mark.parametrize("reason", SILENT_BECAUSE)
+def test_each_silence_has_its_reason(knowledge: Knowledge, reason: str) -> None:
+    """Take the reason away, and the alert is there."""
+    patient_id, change, subject = SILENT_BECAUSE[reason]
+    changed = [(after, origin) for event, origin in sent() if (after := change(event)) is not None]
+    found = play(knowledge, by_time(canonical(knowledge, changed)))
+    assert [
+        a.subject.split(":", 1)[1] if "+" in a.subject else a.subject for a in found if a.patient_id == patient_id
+    ] == [subject]
