@@ -16,6 +16,13 @@ class NameRow(Row, frozen=True, kw_only=True):
     ingredients: tuple[str, ...]
 
 
+class RefusedRow(Row, frozen=True, kw_only=True):
+    """A name of the dictionary that ``convert`` does not take over."""
+
+    name: str
+    reason: str
+
+
 class CodeRow(Row, frozen=True, kw_only=True):
     """``name`` is the code's display: a name of ours or RxNorm's grammar."""
 
@@ -44,6 +51,7 @@ class RouteRow(Row, frozen=True, kw_only=True):
 
 def read_names(root: Traversable, sources: Sources) -> Mapping[str, tuple[str, ...]]:
     """The own names stand over those of the dictionary."""
+    sources.checked(read(root, "drugs/refused.csv", RefusedRow))
     names: dict[str, tuple[str, ...]] = {}
     for file in ("drugs/names.csv", "drugs/names_extra.csv"):
         table = sources.checked(read(root, file, NameRow))

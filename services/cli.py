@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import importlib.metadata
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -12,15 +13,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from services.runtime import logs, service
-from services.runtime.settings import Settings, SettingsError, load_settings, shown
+from services.runtime.settings import Settings, SettingsError, shown
 
 if TYPE_CHECKING:
     from services.ingest.formats.extract.mapping import Mapping
 
 app = App(
     name="rxvigil",
+    version=lambda: importlib.metadata.version("rxvigil"),
     help="""Watch patients' medicines while care happens.
 
     Prescriptions, dispensings and laboratory results come in on Kafka; alerts with their evidence go out to the
@@ -90,7 +93,7 @@ def show_settings(*, settings: Options = None) -> int:
     """Show every setting, its value (secrets hidden), where it comes from and what it means."""
     table = Table("setting", "value", "from", "meaning", box=None, pad_edge=False)
     for row in shown(_settings(settings)):
-        table.add_row(*row)
+        table.add_row(*map(Text, row))
     Console().print(table)
     return service.OK
 
@@ -156,7 +159,7 @@ def _mapping(path: Path | None) -> Mapping | None:
 
 
 def _settings(flags: Settings | None) -> Settings:
-    settings = flags or load_settings()
+    settings = flags or Settings()
     logs.configure(settings.log_level, settings.log_format)
     return settings
 
@@ -199,6 +202,11 @@ def _for_people() -> tuple[type[Exception], ...]:
     )  # fmt: skip
 
 
+def _say(what: str, error: Exception) -> None:
+    # brackets in a message are part of it, and a line that is searched for is not broken
+    people.print(Text(f"{what}:", "bold red"), Text(str(error)), soft_wrap=True)
+
+
 def main() -> None:
     """Exit codes: 0 done, 1 failed while running, 2 could not run, 130 told twice to stop."""
     try:
@@ -207,10 +215,10 @@ def main() -> None:
         from services.streaming.faust_engine import EngineError
 
         if isinstance(error, EngineError):
-            people.print(f"[bold red]stopped:[/] {error}")
+            _say("stopped", error)
             sys.exit(service.FAILED)
         if isinstance(error, _for_people()):
-            people.print(f"[bold red]rxvigil cannot run:[/] {error}", highlight=False)
+            _say("rxvigil cannot run", error)
             sys.exit(service.COULD_NOT_START)
         raise
 

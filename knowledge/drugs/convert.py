@@ -11,7 +11,9 @@ Rule of selection. A name is kept when
 * every part of a combination is such a medicine; words of form and route are taken off the ingredient ("fentanyl patch");
 * it consists of Latin letters with digits, hyphens and single spaces inside, is not turned around ("sulfate, morphine"),
   and has at least five characters, or four when it is the preferred name;
-* it is not dangerous: a plain word, an element, a class, a brand used for different medicines (``refused.csv``), or a word of ``words.csv``.
+* it does not begin with the name of another medicine;
+* it is not dangerous: a plain word, an element, a class, a brand used for different medicines, a slip of the dictionary
+  (``refused.csv``), or a word of ``words.csv``.
 """
 
 from __future__ import annotations
@@ -90,8 +92,7 @@ _ELEMENTS = re.compile(r"sodium|potassium|calcium|magnesium|zinc|iron|copper|sel
 def convert(dictionary: dict[str, Any]) -> dict[str, tuple[str, ...]]:
     """Names with their ingredients, both by ``plain_name``."""
     about, variants = dictionary["drug_canonical_to_data"], dictionary["drug_variant_to_variant_data"]
-    words = {row["name"] for row in csv.DictReader((HERE / "refused.csv").open(encoding="utf-8"))}
-    words |= {row["word"] for row in csv.DictReader((HERE / "words.csv").open(encoding="utf-8"))}
+    words = set(_column("refused.csv", "name")) | set(_column("words.csv", "word"))
     names: dict[str, tuple[str, ...]] = {}
     for variant, canonicals in sorted(dictionary["drug_variant_to_canonical"].items()):
         name, canonical = plain_name(variant), canonicals[0]
@@ -99,7 +100,15 @@ def convert(dictionary: dict[str, Any]) -> dict[str, tuple[str, ...]]:
         preferred = variant == canonical or variant in variants
         if ingredients and _safe(name, preferred, words) and (preferred or "," not in variant):
             names.setdefault(name, ingredients)
-    return {name: what for name, what in names.items() if not _hides_a_part(name, what)}
+    return {
+        name: what
+        for name, what in names.items()
+        if name in about or not (_hides_a_part(name, what) or _begins_otherwise(name, what, names))
+    }
+
+
+def _column(file: str, column: str) -> list[str]:
+    return [row[column] for row in csv.DictReader((HERE / file).read_text("utf-8").splitlines())]
 
 
 def _medicine(canonical: str, about: dict[str, Any]) -> bool:
@@ -142,6 +151,14 @@ def _safe(name: str, preferred: bool, words: set[str]) -> bool:
 def _hides_a_part(name: str, ingredients: tuple[str, ...]) -> bool:
     """A name that says it is a combination and stands for one ingredient."""
     return len(ingredients) == 1 and bool(re.search(r" and | with | plus ", name))
+
+
+def _begins_otherwise(name: str, ingredients: tuple[str, ...], names: dict[str, tuple[str, ...]]) -> bool:
+    """A name whose longest known beginning is another medicine ("ranitidin 1a pharma" under tramadol)."""
+    words = name.split()
+    beginnings = (names.get(" ".join(words[:length])) for length in range(len(words) - 1, 0, -1))
+    begins = next((found for found in beginnings if found), ingredients)
+    return not set(begins) <= set(ingredients)
 
 
 def main(path: str) -> None:

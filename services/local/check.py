@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,7 +27,7 @@ from schemas.dead_letters import DeadLetter
 from schemas.events import Event
 from services.ingest.formats.extract.mapping import Mapping
 from services.ingest.pipeline import Pipeline
-from services.local.feed import Unit, files, units
+from services.local.feed import FeedError, Place, Unit, files, part_of, place_of, units
 from services.local.report import Tally, alert_table, summary
 from services.monitor.handler import MonitorHandler
 from services.monitor.patient.clock import clinical_time
@@ -66,9 +67,11 @@ def _alerts(
     pipeline = Pipeline(knowledge, fixed(system_clock()))
     by_patient = _events(feed(paths, mapping, progress), pipeline, tally, refuse)
     engine = MemoryEngine(MonitorHandler(knowledge, _time_of))
-    for patient in track(sorted(by_patient), "checking", console=progress, transient=True):
-        events = sorted(by_patient.pop(patient), key=clinical_time)
-        sends = engine.feed([_record(number, event) for number, event in enumerate(events)])
+    for patient in track(
+        sorted(by_patient), "checking", console=progress, transient=True, disable=not progress.is_terminal
+    ):
+        events = sorted(by_patient.pop(patient), key=itemgetter(0))
+        sends = engine.feed([_record(number, event) for number, (_, event) in enumerate(events)])
         for letter in _letters(sends):
             tally.failed[letter.reason] += 1
             refuse(letter)
@@ -83,7 +86,11 @@ def _refusals(path: Path | None) -> Iterator[Refuse]:
     if path is None:
         yield lambda letter: print(_in_words(letter), file=sys.stderr)
         return
-    with path.open("wb") as stream:
+    try:
+        stream = path.open("wb")
+    except OSError as error:
+        raise FeedError(f"{path}: the refusals cannot be written there: {error.strerror}") from error
+    with stream:
         # the time of the run would make two runs differ
         yield lambda letter: _write(stream, codec.encode(replace(letter, refused_at=None)))
 
@@ -93,24 +100,30 @@ def _write(stream: BinaryIO, line: bytes) -> None:
 
 
 def _in_words(letter: DeadLetter) -> str:
-    where = f"{letter.topic}, line {letter.offset}" if letter.refused_by == "ingest" else f"event {letter.offset}"
+    part = f"{letter.topic}, {part_of(letter.topic)}" if letter.refused_by == "ingest" else "event"
     place = f" {letter.place}" if letter.place else ""
-    return f"refused: {where}{place}: {letter.reason}: {letter.detail}"
+    return f"refused: {part} {letter.offset}{place}: {letter.reason}: {letter.detail}"
 
 
 def feed(paths: Sequence[Path], mapping: Mapping | None, progress: Console) -> Iterator[Unit]:
     """Every unit of every file, with a bar for the files."""
-    for file in track(files(paths, mapping), "reading", console=progress, transient=True):
+    for file in track(
+        files(paths, mapping), "reading", console=progress, transient=True, disable=not progress.is_terminal
+    ):
         yield from units(file, mapping)
 
 
-def _events(found: Iterable[Unit], pipeline: Pipeline, tally: Tally, refuse: Refuse) -> dict[str, list[Event]]:
-    by_patient: dict[str, list[Event]] = {}
+def _events(
+    found: Iterable[Unit], pipeline: Pipeline, tally: Tally, refuse: Refuse
+) -> dict[str, list[tuple[Place, Event]]]:
+    by_patient: dict[str, list[tuple[Place, Event]]] = {}
     for unit in found:
         taken = pipeline.take_unit(unit.end, unit.original, unit.origin)
         tally.add(taken)
         for event in taken.events:
-            by_patient.setdefault(event.patient_id, []).append(event)
+            assert isinstance(unit.end, Event)
+            place = place_of(unit.end, unit.origin)
+            by_patient.setdefault(event.patient_id, []).append((place, event))
         for letter in taken.refused:
             refuse(letter)
     return by_patient

@@ -121,10 +121,9 @@ def _printed(console: Console) -> Callable[[Alert], None]:
     def told(alert: Alert) -> None:
         severity, _, patient, since, what = alert_row(alert)
         change = alert.history[-1].change
-        line = f"{severity:<9}{change:<14}{patient:<12}{since:<26}{what}"
-        console.print(
-            line, style=STYLES[alert.severity] if alert.status == "open" else "dim", highlight=False, markup=False
-        )
+        line = f"{severity:<9}{change:<14}{patient:<10}{since:<22}{what}"
+        style = STYLES[alert.severity] if alert.status == "open" else "dim"
+        console.print(line, style=style, highlight=False, markup=False, soft_wrap=True)
 
     return told
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from datetime import UTC
 
 from rich.table import Table
+from rich.text import Text
 
 from schemas.alerts import Alert
 from schemas.events import Administration, Dispensing, Event, Prescription
@@ -59,7 +61,7 @@ def summary(tally: Tally, alerts: Counter[str] | None = None) -> Table:
     table.add_column(overflow="fold")
     table.add_row("read", f"{tally.read:,}")
     for name, counted in (("events", tally.events), ("refused", tally.refused), ("ignored", tally.ignored)):
-        table.add_row(name, counts(counted))
+        table.add_row(name, Text(counts(counted)))
     if tally.drugs:
         table.add_row("medicines", counts(tally.drugs))
     if tally.failed:
@@ -68,7 +70,8 @@ def summary(tally: Tally, alerts: Counter[str] | None = None) -> Table:
         table.add_row("alerts", counts(alerts))
     if tally.unresolved:
         most = sorted(tally.unresolved.items(), key=lambda item: (-item[1], item[0]))[:MOST_FREQUENT]
-        table.add_row("unresolved", "; ".join(f"{name} ({count:,})" for name, count in most))
+        # names come as received: brackets in them are no markup
+        table.add_row("unresolved", Text("; ".join(f"{name} ({count:,})" for name, count in most)))
     return table
 
 
@@ -84,7 +87,7 @@ def alert_table(alerts: Iterable[Alert]) -> Table:
     """Alerts, one a row."""
     table = Table("severity", "status", "patient", "since", "what", box=None, pad_edge=False)
     for alert in alerts:
-        table.add_row(*alert_row(alert), style=STYLES[alert.severity] if alert.status == "open" else "dim")
+        table.add_row(*map(Text, alert_row(alert)), style=STYLES[alert.severity] if alert.status == "open" else "dim")
     return table
 
 
@@ -93,5 +96,5 @@ STYLES = {"critical": "bold red", "high": "yellow", "moderate": "cyan", "info": 
 
 def alert_row(alert: Alert) -> tuple[str, str, str, str, str]:
     """Severity, what it came to, patient, since when, summary."""
-    since = alert.true_since.isoformat(sep=" ", timespec="minutes")
+    since = f"{alert.true_since.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     return alert.severity, alert.status, alert.patient_id, since, alert.summary

@@ -21,22 +21,21 @@ from services.ingest.formats.extract.mapping import Mapping
 from services.ingest.handler import letter_send
 from services.ingest.pipeline import dead_letter
 from services.local.check import feed
-from services.local.feed import Unit
+from services.local.feed import FeedError, Place, Unit, part_of, place_of
 from services.local.report import Tally
-from services.monitor.patient.clock import clinical_time
 from services.runtime.clock import system_clock
 from services.runtime.topics import BrokersUnreachableError, ensure_topics
 from services.streaming.handler import Send
 from services.streaming.producer import BatchProducer
 
 _AT_ONCE = 500
-_BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
+_BEFORE_ALL: Place = (datetime.min.replace(tzinfo=UTC), "", "", 0, datetime.min.replace(tzinfo=UTC), b"", "", 0, 0)
 
 
 class _Placed(NamedTuple):
     """A record and where it stands in the feed."""
 
-    at: datetime
+    at: Place
     send: Send
 
 
@@ -67,7 +66,7 @@ async def send(
 async def _publish(producer: BatchProducer, sends: Sequence[Send], rate: float | None, progress: Console) -> None:
     at_once = _AT_ONCE if rate is None else max(1, min(_AT_ONCE, int(rate / 20)))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=progress, transient=True) as bar:
+    with Progress(*columns, console=progress, transient=True, disable=not progress.is_terminal) as bar:
         task = bar.add_task("sending", total=len(sends))
         began = time.monotonic()
         for start in range(0, len(sends), at_once):
@@ -85,12 +84,21 @@ def _records(found: Iterable[Unit], tally: Tally) -> Iterator[_Placed]:
         if unit.origin.topic != file:
             at, file = _BEFORE_ALL, unit.origin.topic
         if isinstance(unit.end, Event):
-            at = clinical_time(unit.end)
+            at = place_of(unit.end, unit.origin)
             tally.events[str(unit.end.__struct_config__.tag)] += 1
         elif isinstance(unit.end, Ignored):
             tally.ignored[unit.end.kind] += 1
         if (made := _send(unit, tally)) is not None:
+            _check_size(made, unit)
             yield _Placed(at, made)
+
+
+def _check_size(made: Send, unit: Unit) -> None:
+    if (size := len(made.value or b"")) > topics.MAX_RECORD_BYTES:
+        raise FeedError(
+            f"{unit.origin.topic}, {part_of(unit.origin.topic)} {unit.origin.offset}: {size:,} bytes in one piece; a record "
+            f"may have {topics.MAX_RECORD_BYTES:,}: split it. Nothing was sent"
+        )
 
 
 def _send(unit: Unit, tally: Tally) -> Send | None:

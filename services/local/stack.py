@@ -144,7 +144,9 @@ class Stack:
     async def _stop(self) -> None:
         for child in reversed(self.children.values()):
             if not await child.stop():
-                self._console.print(f"{child.command.name} did not stop within {child.command.share:.0f} s and was killed")
+                self._console.print(
+                    f"{child.command.name} did not stop within {child.command.share:.0f} s and was killed"
+                )
 
 
 def variables(settings: Settings) -> dict[str, str]:

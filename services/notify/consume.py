@@ -21,6 +21,8 @@ _POLL_MS = 300
 _RETRY_SECONDS = 1.0
 _SILENCE_MS = 10_000
 _MAX_FETCH_BYTES = 8 << 20
+_SESSION_MS = 6_000
+"""How long a killed process keeps its partitions from the others: the least that brokers allow, for alerts wait for it."""
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +58,8 @@ class AlertConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
                 max_partition_fetch_bytes=_MAX_FETCH_BYTES,
+                session_timeout_ms=_SESSION_MS,
+                heartbeat_interval_ms=_SESSION_MS // 3,
             )
             try:
                 await consumer.start()

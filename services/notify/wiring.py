@@ -49,12 +49,13 @@ async def run(settings: Settings) -> int:
     """
     listener = listen(settings.host, settings.notify_port)
     async with httpx.AsyncClient(timeout=None) as client:  # noqa: S113 - each channel bounds its own calls
+        channel = webhook(settings, system_clock, client)
         try:
-            channel = webhook(settings, system_clock, client)
-        except NotifyError:
-            listener.close()
-            raise
-        service = _Notify(settings, channel, await open_pool(settings.database_url.get_secret_value()))
+            pool = await open_pool(settings.database_url.get_secret_value())
+        except (ValueError, asyncpg.InterfaceError) as error:
+            # the text may quote the password
+            raise NotifyError(f"database_url is no URL of a Postgres database ({type(error).__name__})") from None
+        service = _Notify(settings, channel, pool)
         http = HttpServer(service.routes(), listener, openapi_config=OPENAPI if is_loopback(settings.host) else None)
         return await serve(service.run, http)
 
@@ -96,6 +97,7 @@ class _Notify:
                 await self._work(stop)
         finally:
             listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
             self._changes.close()
             await self._producer.stop()
             self._pool.terminate()

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 CONFIG_FILE_VARIABLE = "RXVIGIL_CONFIG_FILE"
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
+class SettingsError(RuntimeError):
+    """A setting cannot be used; the message names it and where it comes from, and never repeats a value: it may be a secret.
+
+    No ``ValueError``: the parsers around would make it one of theirs.
+    """
+
+
 class Settings(BaseSettings):
-    """Every setting of every service; a service reads those it needs."""
+    """Every setting of every service; a service reads those it needs. ``flags`` go before all other sources.
+
+    Raises ``SettingsError``.
+    """
 
     model_config = SettingsConfigDict(env_prefix="RXVIGIL_", extra="forbid", frozen=True)
 
@@ -39,6 +51,16 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="lowest level that is logged")
     log_format: Literal["json", "console"] = Field("console", description="json for machines, console for people")
 
+    _flags: frozenset[str] = PrivateAttr(frozenset())
+
+    def __init__(self, **flags: Any) -> None:
+        try:
+            super().__init__(**flags)
+        except ValidationError as error:
+            faults = (_in_words(fault, flags) for fault in error.errors(include_input=False))
+            raise SettingsError("; ".join(faults)) from None
+        self._flags = frozenset(flags)
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -48,23 +70,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        file = TomlConfigSettingsSource(settings_cls, config_file())
-        return init_settings, env_settings, file
-
-
-class SettingsError(ValueError):
-    """A setting cannot be used; the message names it and where it comes from."""
-
-
-def load_settings() -> Settings:
-    """Settings from the environment and the file. Raises ``SettingsError``."""
-    try:
-        return Settings()  # type: ignore[call-arg]  # every field has a default
-    except ValidationError as error:
-        faults = "; ".join(_in_words(fault["loc"], fault["msg"]) for fault in error.errors(include_input=False))
-        raise SettingsError(faults) from None
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{config_file()}: not TOML: {error}") from error
+        return init_settings, env_settings, InitSettingsSource(settings_cls, _in_file())
 
 
 def config_file() -> Path:
@@ -72,24 +78,28 @@ def config_file() -> Path:
     return Path(os.environ.get(CONFIG_FILE_VARIABLE, "rxvigil.toml"))
 
 
-def _in_words(location: tuple[int | str, ...], message: str) -> str:
-    name = str(location[0]) if location else "settings"
-    source = "environment" if _variable(name) in os.environ else str(config_file())
-    return f"{name} ({source}): {message}"
+def _in_words(fault: ErrorDetails, flags: Collection[str]) -> str:
+    name = str(fault["loc"][0]) if fault["loc"] else "settings"
+    unknown = fault["type"] == "extra_forbidden"
+    message = "there is no such setting; `rxvigil settings` shows all" if unknown else fault["msg"]
+    return f"{name} ({_source(name, flags)}): {message}"
 
 
-def _variable(name: str) -> str:
-    return f"RXVIGIL_{name.upper()}"
+def _source(name: str, flags: Collection[str]) -> str:
+    variable = f"RXVIGIL_{name.upper()}"
+    if name in flags:
+        return f"flag --{name.replace('_', '-')}"
+    if variable in map(str.upper, os.environ):
+        return f"environment {variable}"
+    return f"file {config_file()}"
 
 
 def shown(settings: Settings) -> list[tuple[str, str, str, str]]:
     """Each setting: name, value as text with secrets hidden, where it comes from, meaning."""
-    in_file = _in_file()
     rows = []
     for name, field in Settings.model_fields.items():
-        value = getattr(settings, name)
-        source = _source(name, value, in_file) if name in settings.model_fields_set else "default"
-        rows.append((name, _text(value), source, field.description or ""))
+        source = _source(name, settings._flags) if name in settings.model_fields_set else "default"
+        rows.append((name, _text(getattr(settings, name)), source, field.description or ""))
     return rows
 
 
@@ -99,17 +109,16 @@ def _text(value: object) -> str:
     return str(value)
 
 
-def _source(name: str, value: object, in_file: dict[str, Any]) -> str:
-    """A flag wins over the environment, and this over the file: what differs from both was a flag."""
-    raw = value.get_secret_value() if isinstance(value, SecretStr) else value
-    variable = _variable(name)
-    if variable in os.environ:
-        return "environment" if str(raw) == os.environ[variable] else "flag"
-    if name in in_file:
-        return str(config_file()) if str(raw) == str(in_file[name]) else "flag"
-    return "flag"
-
-
 def _in_file() -> dict[str, Any]:
+    """What the settings file says. One that is named and not there is an error; without a name there may be none."""
     path = config_file()
-    return tomllib.loads(path.read_text()) if path.is_file() else {}
+    if not path.exists() and CONFIG_FILE_VARIABLE not in os.environ:
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: not TOML: {error}") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path}: not UTF-8 at byte {error.start}") from error
+    except OSError as error:
+        raise SettingsError(f"{path}: the settings file cannot be read: {error.strerror}") from error

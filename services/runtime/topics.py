@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaConnectionError, NoError, TopicAlreadyExistsError, for_code
 
 from schemas.topics import Topic, topics
+
+KNOWN_SECONDS = 30.0
 
 
 class BrokersUnreachableError(ConnectionError):
@@ -33,8 +37,11 @@ async def ensure_topics(brokers: str) -> list[str]:
         missing = [topic for name, topic in topics().items() if name not in existing]
         for topic in missing:
             await _create(admin, topic)
+        await _known(admin)
         await _check(admin, sorted(existing & topics().keys()))
         return [topic.name for topic in missing]
+    except TimeoutError as error:
+        raise BrokersUnreachableError(f"the broker at {brokers} made the topics and does not tell of them") from error
     finally:
         await admin.close()
 
@@ -46,6 +53,14 @@ async def _create(admin: AIOKafkaAdminClient, topic: Topic) -> None:
         error = for_code(code)
         if error not in (NoError, TopicAlreadyExistsError):
             raise RuntimeError(f"the topic {name} could not be made: {message or error.__name__}")
+
+
+async def _known(admin: AIOKafkaAdminClient) -> None:
+    """Wait until the broker tells of every topic: it learns of a new one a moment after the controller has made it, and
+    who subscribes before is assigned nothing until its metadata is refreshed minutes later."""
+    async with asyncio.timeout(KNOWN_SECONDS):
+        while not topics().keys() <= set(await admin.list_topics()):  # noqa: ASYNC110 - only the broker knows
+            await asyncio.sleep(0.05)
 
 
 async def _check(admin: AIOKafkaAdminClient, names: list[str]) -> None:

@@ -131,7 +131,9 @@ class Engine:
         self._waits_for = "partitions to be assigned and restored"
         self._metrics.restored.set(0)
         for tp in revoked[0]:
-            self._next_offset.pop(tp, None)
+            if self._next_offset.pop(tp, None) is not None:
+                # another worker has it now; a last value that stays would look like a lag
+                self._metrics.lag.remove(tp.topic, str(tp.partition))
         if self._table is not None:
             # Faust leaves closing to the garbage collector, and with it the lock that the next owner here needs
             self._table.close({tp.partition for tp in revoked[0]})
@@ -235,7 +237,7 @@ class Engine:
             await asyncio.sleep(1.0)
             for tp, offset in self._next_offset.items():
                 end = self._app.consumer.highwater(tp)
-                if end is not None:
+                if end is not None and tp in self._next_offset:
                     self._metrics.lag.labels(tp.topic, str(tp.partition)).set(max(0, end - offset))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import faust
 import rocksdict
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.transport.drivers.aiokafka import Consumer as AIOKafkaConsumer
 from faust.transport.drivers.aiokafka import Transport as AIOKafkaTransport
 from faust.transport.utils import DefaultSchedulingStrategy
@@ -67,10 +68,26 @@ def _as_one(fetched: list[Any]) -> SimpleNamespace:
     )
 
 
+FETCH_WAIT_MS = 50
+"""How long a fetch waits for data. The client has one fetch in flight to a broker: data for a partition that this fetch
+does not ask for waits until it returns, and Faust lets it wait for 1,500 ms."""
+
+
+class _Thread(AIOKafkaConsumerThread):  # type: ignore[misc]
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        # Faust passes a constant, and the client reads its own when it starts
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        return consumer
+
+
 def use_batch_transport(app: faust.App, brokers: list[URL], batched: frozenset[str]) -> None:
     """Give ``app`` a consumer that commits behind the last acked fetch, whose offsets are not contiguous by design."""
 
     class BatchConsumer(AIOKafkaConsumer):
+        def _new_consumer_thread(self) -> Any:
+            return _Thread(self, loop=self.loop, beacon=self.beacon)
+
         async def _add_gap(self, tp: Any, offset_from: int, offset_to: int) -> None:
             if tp.topic not in batched:
                 await super()._add_gap(tp, offset_from, offset_to)

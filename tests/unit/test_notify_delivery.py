@@ -41,7 +41,7 @@ async def test_a_webhook_without_a_usable_secret_or_url_is_refused_at_the_start(
                     system_clock,
                     client,
                 )
-        for url in ("127.0.0.1:1/x", "ftp://h/x", "http://"):
+        for url in ("127.0.0.1:1/x", "ftp://h/x", "http://", "http://h:port/x"):
             with pytest.raises(WebhookSettingsError, match="webhook_url"):
                 webhook(_settings(webhook_url=url, webhook_secret=SecretStr(SECRET)), system_clock, client)
 

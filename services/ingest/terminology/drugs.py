@@ -1,7 +1,8 @@
 """A medicine as its source says it, resolved to RxNorm ingredients.
 
 In order: a code that the knowledge has, the text, the displays of the codes, the ingredients that the source named. Only
-exact names count; a name that is not understood as a whole stays unresolved, because a wrong ingredient is worse than none.
+exact names count; a name that is not understood as a whole stays unresolved, because a wrong ingredient is worse than none. So
+does a medicine whose code and name are different medicines: one of the two is a slip, and nobody here knows which.
 """
 
 from __future__ import annotations
@@ -39,9 +40,11 @@ class DrugResolver:
         ``codings``) is not changed; what the source said of form and strength stands over what the name says."""
         named = tuple(self._given(drug.ingredients))
         by_code = self._first(self._names_of_codes(drug))
+        by_name = self._first([drug.text, *(coding.display for coding in drug.codings)])
+        if by_code is not None and by_name is not None and _different(by_code, by_name):
+            return replace(drug, ingredients=(), resolution="unresolved")
         if by_code is not None:
             return _resolved(drug, by_code, named, "code")
-        by_name = self._first([drug.text, *(coding.display for coding in drug.codings)])
         if by_name is not None:
             return _resolved(drug, by_name, named, "name")
         return replace(drug, ingredients=named, resolution="given" if named else "unresolved")
@@ -63,6 +66,12 @@ class DrugResolver:
                 yield from map(Ingredient, known)
             else:
                 yield replace(ingredient, name=known[0] if known else name or ingredient.name)
+
+
+def _different(one: Reading, other: Reading) -> bool:
+    """Whether two readings share no ingredient. "Insulin" and "insulin glargine" share one, said more or less closely."""
+    pairs = [(a.name, b.name) for a in one.ingredients for b in other.ingredients]
+    return bool(pairs) and not any(a.startswith(b) or b.startswith(a) for a, b in pairs)
 
 
 def _resolved(drug: Drug, reading: Reading, named: tuple[Ingredient, ...], how: str) -> Drug:

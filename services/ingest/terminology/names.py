@@ -23,8 +23,10 @@ _UNIT = (
     r"|cells|%"
 )
 _STRENGTH = re.compile(
-    rf"(?P<number>\d[\d,]*(?:\.\d+)?|\.\d+)?-?(?P<unit>(?:{_UNIT})(?:/(?:\d+(?:\.\d+)?)?(?:{_UNIT})|/\d+)?)", re.ASCII
+    rf"(?P<number>\d[\d,]*(?:\.\d+)?|\.\d+)?-?(?P<unit>(?:{_UNIT})(?:/(?:\d+(?:\.\d+)?)?(?:{_UNIT}))?)", re.ASCII
 )
+_PER = re.compile(rf"(?<=/)(\d+(?:\.\d+)?) (?=(?:{_UNIT})\b)", re.ASCII)
+"""``40 mg/0.4 mL``, ``0.1 mg/24 hr``: the amount in which the strength is given stands apart from its unit."""
 _NUMBER = re.compile(r"[\d.,]+(?:[-/x][\d.,]+)*", re.ASCII)
 _NO_STRENGTH = re.compile(r"(?:ml|l|hr|hrs|h|hour|day|cm|dose|actuat|puff|inh|kg)\b")
 """Units of a volume, a time or a count: the size of a package, not the strength."""
@@ -104,7 +106,7 @@ class NameReader:
 
     def _one(self, text: str) -> Reading | None:
         """One name with the words beside it."""
-        words = plain_name(text).split()
+        words = _PER.sub(r"\1", plain_name(text)).split()
         for start, end in _spans(len(words)):
             beside = words[:start] + words[end:]
             reading = self._plain(" ".join(words[start:end]))

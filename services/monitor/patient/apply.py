@@ -64,8 +64,9 @@ def _prescription(state: PatientState, event: Prescription, knowledge: Knowledge
         older, newer = sorted((known, order), key=lambda each: each.precedence)
         order = _with_gaps_filled(newer, older)
     orders = {**state.orders, key: order}
-    oldest = state.clock - KEEP_ENDED_ORDERS
-    return replace(state, orders={k: o for k, o in orders.items() if o.end is None or o.end > oldest or k == key})
+    # the age of an end and not the date before which it is old: a clock may stand in the year 1
+    kept = {k: o for k, o in orders.items() if o.end is None or state.clock - o.end < KEEP_ENDED_ORDERS or k == key}
+    return replace(state, orders=kept)
 
 
 def _order(event: Prescription, knowledge: Knowledge) -> Order:

@@ -90,15 +90,16 @@ def _finding(
     values = [result.value for result in beyond if result.value is not None]
     worst = min(values) if direction == "low" else max(values)
     shown = next(result for result in beyond if result.value == worst)
+    advice = limit.advice(direction)
     side = "below" if direction == "low" else "above"
     age = "" if state.age(shown.at) is not None else " The patient's age is not known; the limit for adults was used."
     return Finding(
         subject=f"{analyte}:{direction}",
-        severity=limit.severity,
+        severity=advice.severity,
         summary=f"{analyte.capitalize()} critically {direction}: {_value(shown)} (limit {bound:g})"[:139],
         detail=f"{_value(shown)} is {side} the critical limit of {bound:g} {limit.unit} for {_people(limit.band)}.{age}",
-        actions=limit.actions,
-        patient_explanation=limit.patient_explanation,
+        actions=advice.actions,
+        patient_explanation=advice.patient_explanation,
         evidence_grade=limit.evidence_grade,
         implicated=tuple(map(implicate_result, beyond)),
         citations=limit.citations,

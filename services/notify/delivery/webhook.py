@@ -78,10 +78,17 @@ def webhook(settings: Settings, clock: Clock, client: httpx.AsyncClient) -> Webh
     """The webhook that the settings name; None when they name none. Raises ``WebhookSettingsError``."""
     if not settings.webhook_url:
         return None
-    url = httpx.URL(settings.webhook_url)
-    if url.scheme not in ("http", "https") or not url.host:
+    if not _is_web(settings.webhook_url):
         raise WebhookSettingsError("webhook_url must begin with http:// or https:// and name a host")
     return Webhook(settings.webhook_url, settings.webhook_secret.get_secret_value(), clock, client)
+
+
+def _is_web(text: str) -> bool:
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL:
+        return False
+    return url.scheme in ("http", "https") and bool(url.host)
 
 
 def _signer(secret: str) -> Signer:

@@ -1,0 +1,192 @@
+"""What rules read of the knowledge and of an order, where a patient's story alone does not show it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from knowledge.model import Advice
+from schemas.alerts import Alert
+from schemas.events import AnyEvent, Dosage, Ingredient, Prescription
+from schemas.values import UNSET, Quantity
+from services.monitor.evaluate import take_event
+from services.monitor.patient.dose import daily_mg
+from services.monitor.patient.picture import picture
+from services.monitor.patient.state import KEEP_ENDED_ORDERS, MAX_RESULTS, PatientState
+from tests.support.clinical import KNOWLEDGE, SmallKnowledge, at, lab, limit, order, patient
+
+NOW = datetime(2026, 11, 3, tzinfo=UTC)
+
+
+def play(*events: AnyEvent, knowledge: Any = KNOWLEDGE) -> tuple[PatientState, list[Alert]]:
+    state: PatientState | None = None
+    alerts: list[Alert] = []
+    for event in events:
+        state, changed = take_event(state, event, knowledge, NOW)
+        alerts += changed
+    assert state is not None
+    return state, alerts
+
+
+# --- critical values
+
+
+def one_limit(low: float | None, high: float | None, **more: Any) -> Any:
+    return SmallKnowledge([], [replace(limit("platelets", low, high), **more)])
+
+
+def test_each_direction_has_its_own_severity_and_advice() -> None:
+    """Many platelets are less urgent than few, and what to do about one is wrong for the other."""
+    low = Advice(severity="critical", actions=("look for bleeding",), patient_explanation="few")
+    high = Advice(severity="moderate", actions=("repeat",), patient_explanation="many")
+    knowledge = one_limit(37, 910, when_low=low, when_high=high)
+    for value, advice in ((36, low), (911, high)):
+        (alert,) = play(lab("platelets", value), knowledge=knowledge)[1]
+        assert (alert.severity, alert.actions, alert.patient_explanation) == (
+            advice.severity, advice.actions, advice.patient_explanation,
+        )  # fmt: skip
+
+
+def test_a_limit_with_one_side_has_no_other() -> None:
+    assert play(lab("platelets", 10**9), knowledge=one_limit(37, None))[1] == []
+    assert play(lab("platelets", 0), knowledge=one_limit(None, 910))[1] == []
+
+
+@pytest.mark.parametrize(
+    ("comparator", "value", "subject"),
+    [
+        ("<", 37, "low"), ("<", 36, "low"), ("<", 38, None), ("<=", 37, None), ("<=", 36.9, "low"),
+        (">", 910, "high"), (">", 909, None), (">=", 910, None), (">=", 910.1, "high"),
+        (">", 1, None), (">=", 36, None), ("<", 10_000, None), ("<=", 911, None),
+    ],
+)  # fmt: skip
+def test_a_bound_is_critical_where_every_value_that_it_allows_is(
+    comparator: str, value: float, subject: str | None
+) -> None:
+    _, alerts = play(lab("platelets", value, comparator=comparator), knowledge=one_limit(37, 910))
+    assert [alert.subject for alert in alerts] == ([f"platelets:{subject}"] if subject else [])
+
+
+def test_the_comparator_is_shown() -> None:
+    (alert,) = play(lab("platelets", 5, comparator="<"), knowledge=one_limit(37, 910))[1]
+    assert "<5 mmol/L" in alert.summary
+    assert "limit 37" in alert.summary
+
+
+def test_an_analyte_without_a_limit_for_the_age_is_silent() -> None:
+    knowledge = one_limit(37, 910)  # for adults alone
+    child = patient(-1, birth_date=at(0).date() - timedelta(days=3000))
+    assert play(child, lab("platelets", 1), knowledge=knowledge)[1] == []
+    assert len(play(lab("platelets", 1), knowledge=knowledge)[1]) == 1
+
+
+def test_of_two_results_of_one_time_the_worse_is_shown_and_both_are_evidence() -> None:
+    _, alerts = play(
+        lab("platelets", 30, 1, id="a"), lab("platelets", 20, 1, id="b"), lab("platelets", 500, 1, id="c"),
+        knowledge=one_limit(37, 910),
+    )  # fmt: skip
+    last = alerts[-1]
+    assert "20" in last.summary
+    assert {fact.record_id for fact in last.implicated} == {"a", "b"}
+
+
+def test_a_rank_grows_with_the_distance_from_the_limit() -> None:
+    ranks = [play(lab("platelets", v), knowledge=one_limit(37, 910))[1][0].rank for v in (36, 20, 1)]
+    assert ranks == sorted(ranks)
+    assert len(set(ranks)) == 3
+
+
+def test_the_evidence_kept_of_one_analyte_is_bounded_and_the_newest() -> None:
+    state, _ = play(*(lab("sodium", 140, hours) for hours in range(MAX_RESULTS + 5)))
+    assert [r.at for r in state.results["sodium"]] == [at(hours) for hours in range(5, MAX_RESULTS + 5)]
+
+
+# --- the daily dose
+
+
+MG_5 = Ingredient("warfarin", strength=Quantity(5, "mg"))
+
+
+@pytest.mark.parametrize(
+    ("dose", "frequency", "ingredient", "expected"),
+    [
+        (Quantity(5, "mg"), 2, None, 10),
+        (Quantity(5, " MG "), 1, None, 5),
+        (Quantity(0.5, "g"), 3, None, 1500),
+        (Quantity(500, "mcg"), 1, None, 0.5),
+        (Quantity(500, "µg"), 2, None, 1),
+        (Quantity(1, "mg", 2), 3, None, 6),  # the upper end of a range
+        (Quantity(2, "tablets"), 2, MG_5, 20),
+        (Quantity(1, "CAP", 2), 1, MG_5, 10),
+        (Quantity(2, "tablets"), 2, None, None),
+        (Quantity(2, "tablets"), 2, Ingredient("warfarin"), None),
+        (Quantity(2, "tablets"), 2, Ingredient("warfarin", strength=Quantity(5, "mg/mL")), None),
+        (Quantity(5, "mL"), 2, MG_5, None),
+        (Quantity(5, ""), 2, MG_5, None),
+        (Quantity(5, "mg"), UNSET, None, None),
+        (Quantity(5, "mg"), None, None, None),
+        (None, 2, None, None),
+        (UNSET, 2, MG_5, None),
+    ],
+)
+def test_the_daily_dose_is_known_where_it_is_certain(
+    dose: Any, frequency: Any, ingredient: Any, expected: float | None
+) -> None:
+    found = daily_mg(Dosage(dose=dose, frequency_per_day=frequency), ingredient)
+    assert found == (pytest.approx(expected) if expected is not None else None)
+
+
+def simvastatin(**dosage: Any) -> Prescription:
+    return order("simvastatin", 0, dosage=Dosage(route="oral", **dosage))
+
+
+def test_the_dose_limit_is_for_the_object_of_the_pair_and_not_for_its_partner() -> None:
+    ten = {"dose": Quantity(10, "mg"), "frequency_per_day": 1}
+    diltiazem = order("diltiazem", 1, dosage=Dosage(route="oral", dose=Quantity(120, "mg"), frequency_per_day=3))
+    assert play(simvastatin(**ten), diltiazem)[1] == []
+    (alert,) = play(simvastatin(**ten | {"frequency_per_day": 2}), diltiazem)[1]
+    assert (alert.severity, "20 mg a day is ordered" in alert.detail) == ("high", True)
+
+
+def test_of_two_orders_the_graver_dose_decides() -> None:
+    unknown = order("simvastatin", 0, id="unknown")
+    known = order(
+        "simvastatin", 0, id="known", dosage=Dosage(route="oral", dose=Quantity(40, "mg"), frequency_per_day=1)
+    )
+    _, alerts = play(unknown, order("diltiazem", 1), known)
+    assert [alert.severity for alert in alerts] == ["moderate", "high"]
+
+
+# --- the clock and what is kept
+
+
+def test_orders_in_the_year_one_are_taken() -> None:
+    first = datetime(1, 1, 2, tzinfo=UTC)
+    state, alerts = play(order("simvastatin", occurred_at=first), order("clarithromycin", occurred_at=first))
+    assert (len(state.orders), len(alerts)) == (2, 1)
+
+
+def test_an_order_is_kept_for_a_time_after_its_end() -> None:
+    ended = order("simvastatin", 0, end=at(1))
+    kept = at(1) + KEEP_ENDED_ORDERS
+    for when, known in ((kept - timedelta(seconds=1), True), (kept, False)):
+        state, _ = play(ended, order("clarithromycin", occurred_at=when))
+        assert ("ward\x1fsimvastatin" in state.orders) is known
+
+
+def test_a_picture_shows_what_is_in_force_and_the_gravest_problem_first() -> None:
+    state, _ = play(
+        order("simvastatin", 0), order("clarithromycin", 1), order("metformin", 0, end=at(2)),
+        order("heparin", 0, status="entered_in_error"), order("digoxin", 0, status="held"), lab("potassium", 7.0, 3),
+    )  # fmt: skip
+    shown = picture(state)
+    assert [(m.label, m.held) for m in shown.medicines] == [
+        ("clarithromycin", False),
+        ("digoxin", True),
+        ("simvastatin", False),
+    ]
+    assert [problem.severity for problem in shown.open] == ["critical", "high"]
+    assert [(result.analyte, result.value) for result in shown.labs] == [("potassium", 7.0)]
