@@ -54,6 +54,23 @@ _LIGANDS = ((1700, 4799), (6827, 8796))
 # RxNorm's name of what the dictionary calls otherwise
 RXNORM = {
     "adrenaline": "epinephrine",
+    "aciclovir": "acyclovir",
+    "alendronic acid": "alendronate",
+    "carmellose": "carboxymethylcellulose",
+    "cefalexin": "cephalexin",
+    "colecalciferol": "cholecalciferol",
+    "cyanocobalamin": "vitamin b 12",
+    "ethinylestradiol": "ethinyl estradiol",
+    "etidronic acid": "etidronate",
+    "human immunoglobulin g": "immune globulin",
+    "hydroxyethyl starch": "hetastarch",
+    "levosalbutamol": "levalbuterol",
+    "lithium carbonate": "lithium",
+    "lithium chloride": "lithium",
+    "lithium citrate": "lithium",
+    "macrogol": "polyethylene glycol",
+    "mesalazine": "mesalamine",
+    "risedronic acid": "risedronate",
     "beclometasone": "beclomethasone",
     "calcipotriol": "calcipotriene",
     "cholestyramine resin": "cholestyramine",
@@ -77,6 +94,7 @@ RXNORM = {
     "rilpivirines": "rilpivirine",
     "low-dose aspirin": "aspirin",
     "phenoxymethylpenicillin": "penicillin v",
+    "dosulepin": "dothiepin",
     "erythropoietin": "epoetin alfa",
     "dipotassium phosphate": "potassium phosphate",
     "ergoloid mesylates": "ergoloid mesylates",
@@ -98,13 +116,20 @@ def convert(dictionary: dict[str, Any]) -> dict[str, tuple[str, ...]]:
         name, canonical = plain_name(variant), canonicals[0]
         ingredients = _ingredients(canonical, about)
         preferred = variant == canonical or variant in variants
-        if ingredients and _safe(name, preferred, words) and (preferred or "," not in variant):
+        if (
+            ingredients
+            and words.isdisjoint(ingredients)
+            and _safe(name, preferred, words)
+            and (preferred or "," not in variant)
+        ):
             names.setdefault(name, ingredients)
-    return {
+    kept = {
         name: what
         for name, what in names.items()
         if name in about or not (_hides_a_part(name, what) or _begins_otherwise(name, what, names))
     }
+    named = {ingredient for what in kept.values() for ingredient in what}
+    return kept | {ingredient: (ingredient,) for ingredient in named if _safe(ingredient, True, words)}
 
 
 def _column(file: str, column: str) -> list[str]:

@@ -69,6 +69,7 @@ class Child:
                 start_new_session=True,
             )
         self._asked = False
+        self._died.clear()
         self._watch = asyncio.create_task(self._wait(self._process))
 
     async def _wait(self, process: asyncio.subprocess.Process) -> None:

@@ -142,11 +142,13 @@ class Stack:
         )
 
     async def _stop(self) -> None:
-        for child in reversed(self.children.values()):
-            if not await child.stop():
-                self._console.print(
-                    f"{child.command.name} did not stop within {child.command.share:.0f} s and was killed"
-                )
+        try:
+            for child in reversed(self.children.values()):
+                if not await child.stop():
+                    name, share = child.command.name, child.command.share
+                    self._console.print(f"{name} did not stop within {share:.0f} s and was killed")
+        finally:
+            self.kill()  # what a stop that was itself broken off has not reached
 
 
 def variables(settings: Settings) -> dict[str, str]:

@@ -237,7 +237,7 @@ class Engine:
             await asyncio.sleep(1.0)
             for tp, offset in self._next_offset.items():
                 end = self._app.consumer.highwater(tp)
-                if end is not None and tp in self._next_offset:
+                if end is not None:
                     self._metrics.lag.labels(tp.topic, str(tp.partition)).set(max(0, end - offset))
 
 

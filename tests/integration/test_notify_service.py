@@ -315,3 +315,33 @@ async def test_a_webhook_without_secret_is_a_clear_start_error(brokers: str, dat
     await service.start()
     assert await service.wait() == 2
     assert "RXVIGIL_WEBHOOK_SECRET" in service.log()
+
+
+async def test_it_stops_in_time_while_a_page_listens_and_a_receiver_does_not_answer(
+    brokers: str, database: str, tmp_path: Path
+) -> None:
+    one = alert("critical", patient_id=f"p-{new_id()}")
+    async with Receiver.started() as receiver:
+        receiver.seconds = 4
+        hook = {"webhook_url": receiver.url, "webhook_secret": SECRET, "stop_timeout": 2}
+        async with NotifyProcess(brokers, database, tmp_path, **hook) as service, httpx.AsyncClient() as client:
+            async with client.stream("GET", f"{service.url}/live") as live:
+                lines = live.aiter_lines()
+                heard = [await anext(lines) for _ in range(5)]
+                assert heard[0] == "event: changed"
+                assert "event: beat" in heard
+                await publish(brokers, [one])
+                await until(lambda: _async(bool(receiver.headers)))
+                began = time.monotonic()
+                await service.stop()
+                assert time.monotonic() - began < 4
+            assert service.exit_code == 0
+        receiver.seconds = 0
+        # the answer came after the end, so it is asked again under the same id when the lease has run out
+        connection = await asyncpg.connect(database)
+        assert await connection.fetchval("SELECT delivered_at IS NULL AND due_at > now() FROM deliveries")
+        await connection.execute("UPDATE deliveries SET due_at = now()")
+        await connection.close()
+        async with NotifyProcess(brokers, database, tmp_path, **hook):
+            await receiver.until(lambda r: len(r.received) == 2)
+    assert {got.id for got in receiver.received} == {delivery_id("webhook", one.alert_id, 1)}

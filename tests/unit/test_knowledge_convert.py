@@ -70,6 +70,13 @@ def test_what_is_kept_and_how_it_is_named(names: dict[str, tuple[str, ...]]) -> 
         "morphine sulfate": ("morphine",),
         "zosyn": ("piperacillin", "tazobactam"),
         "salbutamol": ("albuterol",),
+        # each ingredient is a name of its own
+        "albuterol": ("albuterol",),
+        "morphine": ("morphine",),
+        "penicillin v": ("penicillin v",),
+        "piperacillin": ("piperacillin",),
+        "tazobactam": ("tazobactam",),
+        "ranitidine": ("ranitidine",),
     }
 
 

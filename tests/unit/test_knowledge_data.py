@@ -112,6 +112,11 @@ def test_there_are_fifteen_pairs_and_each_ingredient_can_be_named() -> None:
     assert all(KNOWLEDGE.drug_names[each] == (each,) for each in KNOWLEDGE.partners)
 
 
+def test_an_ingredient_by_its_own_name_is_itself() -> None:
+    own = {ingredient for row in rows(Path("drugs/names_extra.csv")) for ingredient in row["ingredients"].split("|")}
+    assert {each: KNOWLEDGE.drug_names.get(each) for each in own} == {each: (each,) for each in own}
+
+
 def test_partners_are_mutual_and_never_oneself() -> None:
     for (one, other), interactions in KNOWLEDGE.interactions.items():
         assert one < other

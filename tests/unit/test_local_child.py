@@ -131,9 +131,13 @@ async def test_a_child_can_be_started_again(child: Make) -> None:
     part = child(FOREVER)
     await part.start()
     first = part.pid
-    await part.kill()
+    os.kill(first, signal.SIGKILL)
+    with pytest.raises(ChildDiedError):
+        await part.died()
     await part.start()
     assert part.pid != first
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(part.died(), 0.2)
     os.kill(part.pid, signal.SIGKILL)
     with pytest.raises(ChildDiedError):
         await part.died()

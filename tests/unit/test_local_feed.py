@@ -11,7 +11,7 @@ import pytest
 
 from schemas.events import Event
 from schemas.values import Origin
-from services.ingest.formats import Ignored, Refusal
+from services.ingest.formats import Ignored, Refusal, native
 from services.ingest.formats.extract.mapping import Mapping, MappingError, load
 from services.local.feed import FeedError, Unit, files, load_mapping, place_of, units
 
@@ -31,7 +31,8 @@ record_id = "{ID}-{ITEM}"
 occurred_at = "{AT}"
 status = "final"
 value = "{VALUE}"
-codings = [{ system = "LOINC", code = { from = "{ITEM}", lookup = "items", take = "LOINC" } }, { system = "local", code = "{ITEM}" }]
+codings = [{ system = "LOINC", code = { from = "{ITEM}", lookup = "items", take = "LOINC" } },
+           { system = "local", code = "{ITEM}" }]
 """
 LABS = b"ID,ITEM,AT,VALUE,CLASS\n1,50971,2026-11-02,7.4,\n2,50971,never,7.4,\n,,,,QC\n"
 ITEMS = b"ITEM,LOINC\n50971,2823-3\n"
@@ -224,27 +225,17 @@ def test_an_ignored_file_counts_its_rows_and_needs_no_columns(tmp_path: Path) ->
 
 
 def test_events_of_one_time_stand_by_what_they_say_and_not_by_their_file() -> None:
-    from services.ingest.formats import native
-
-    early, late = event("p", occurred_at="2026-11-01T00:00:00Z"), event("p", occurred_at="2026-11-03T00:00:00+14:00")
-    same = [
-        event("p", record_id="a"),
-        event("p", record_id="b"),
-        event("p", record_id="b", version=2),
-        event("p", record_id="b", version=2, sex="male"),
+    texts = [
+        event(occurred_at="2026-11-01T00:00:00Z"),
+        event(record_id="a", version=7),
+        event(record_id="b"),
+        event(record_id="b", recorded_at="2026-11-05T00:00:00Z"),
+        event(record_id="b", version=2, sex="female"),
+        event(record_id="b", version=2, sex="male"),
+        event(occurred_at="2026-11-03T00:00:00+05:00"),
     ]
-    parsed = [native.decode_unit(text) for text in (late, *reversed(same), early)]
-    for names in ("abcdef", "fedcba"):
-        placed = sorted(
-            (place_of(e, Origin(n, 0, 1)), number)
-            for number, (n, e) in enumerate(zip(names, parsed, strict=True))
-            if isinstance(e, Event)
-        )
-        assert [number for _, number in placed] == [5, 4, 3, 1, 2, 0] or [number for _, number in placed] == [
-            5,
-            4,
-            3,
-            2,
-            1,
-            0,
-        ]
+    events = [found for text in texts if isinstance(found := native.decode_unit(text), Event)]
+    for names in ("abcdefg", "gfedcba"):
+        places = [place_of(each, Origin(name, 0, 1)) for each, name in zip(events, names, strict=True)]
+        assert places == sorted(places)
+    assert place_of(events[0], Origin("a", 0, 2)) < place_of(events[0], Origin("b", 0, 1))
