@@ -73,7 +73,7 @@ FETCH_WAIT_MS = 50
 does not ask for waits until it returns, and Faust lets it wait for 1,500 ms."""
 
 
-class _Thread(AIOKafkaConsumerThread):  # type: ignore[misc]
+class _Thread(AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         # Faust passes a constant, and the client reads its own when it starts
