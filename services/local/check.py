@@ -6,6 +6,7 @@ input gives the same alerts to the byte.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -54,10 +55,18 @@ def check(
     if as_table:
         Console().print(alert_table(alerts))
     else:
+        _print(alerts)
+    progress.print(summary(tally, Counter(f"{alert.severity} {alert.status}" for alert in alerts)))
+
+
+def _print(alerts: Iterable[Alert]) -> None:
+    try:
         for alert in alerts:
             sys.stdout.buffer.write(codec.encode(alert) + b"\n")
         sys.stdout.buffer.flush()
-    progress.print(summary(tally, Counter(f"{alert.severity} {alert.status}" for alert in alerts)))
+    except BrokenPipeError:
+        # the reader has seen enough, as `head` does; what is still buffered goes nowhere, or the interpreter complains at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _alerts(

@@ -9,6 +9,7 @@ import gzip
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from hashlib import blake2b
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
@@ -22,7 +23,6 @@ from services.ingest.formats.extract.table import Extract
 
 KINDS = (".json", ".jsonl", ".csv")
 _NO_LIMIT = 2**63
-_BOM = b"\xef\xbb\xbf"
 _UNREADABLE = (OSError, EOFError, zlib.error)
 
 
@@ -46,7 +46,8 @@ Place = tuple[datetime, str, str, int, datetime, bytes, str, int, int]
 def place_of(event: Event, origin: Origin) -> Place:
     """By clinical time, and of one time by what the event says: the order in which files are named changes nothing."""
     recorded = event.recorded_at or event.occurred_at
-    what = (event.source, event.record_id, event.version, recorded, codec.encode(event))
+    content = blake2b(codec.encode(event), digest_size=8).digest()
+    what = (event.source, event.record_id, event.version, recorded, content)
     return event.occurred_at, *what, origin.topic, origin.offset, origin.index
 
 
@@ -153,7 +154,7 @@ def _document(file: File) -> Iterator[Unit]:
 def _lines(file: File) -> Iterator[Unit]:
     with _open(file.path) as stream:
         for number, line in enumerate(stream, start=1):
-            bare = (line if number > 1 else line.removeprefix(_BOM)).strip()
+            bare = line.strip()
             # a line is read as the record that `send` makes of it: it may be a list
             for item in native.decode(bare, most=_NO_LIMIT) if bare else ():
                 yield Unit(Origin(file.name, 0, number, item.position), item.original, item.end)

@@ -70,7 +70,7 @@ class MonitorHandler:
             partition=record.partition,
             offset=record.offset,
             original=record.value or b"",
-            received_at=datetime.fromtimestamp(record.timestamp / 1000, UTC),
+            received_at=_received_at(record),
             refused_at=self._clock(record),
             refused_by="monitor",
         )
@@ -81,6 +81,14 @@ class MonitorHandler:
 
     def decode_state(self, stored: bytes) -> object:
         return patient_state.decode(stored)
+
+
+def _received_at(record: Record) -> datetime | None:
+    """None for a time stamp that is no time: a writer may set any."""
+    try:
+        return datetime.fromtimestamp(record.timestamp / 1000, UTC) if record.timestamp >= 0 else None
+    except (OverflowError, ValueError, OSError):
+        return None
 
 
 def _alert_record(alert: Alert) -> Send:

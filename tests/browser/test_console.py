@@ -22,34 +22,33 @@ from tests.support.notify_process import NotifyProcess, begin_at_the_end
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
 
-NOW = datetime.now(UTC)
 ROW = "#list [data-alert]"
 
 
 def ward() -> dict[str, Alert]:
     """Open alerts by name, in the order in which they must stand."""
-    mark = new_id()[:8]
+    mark, now = new_id()[:8], datetime.now(UTC)
     return {
         "graver": alert(
             "critical",
             patient_id=f"MRN {mark}-1",
             rank=0.4,
             summary="Potassium critically high: 8.6 mmol/L (limit 6.2)",
-            true_since=NOW - timedelta(minutes=5),
+            true_since=now - timedelta(minutes=5),
         ),
         "critical": alert(
             "critical",
             patient_id=f"MRN {mark}-2",
             rank=0.1,
             summary="Sodium critically low: 112 mmol/L (limit 120)",
-            true_since=NOW - timedelta(hours=3),
+            true_since=now - timedelta(hours=3),
             unit="Nephrology, 4 West",
         ),
         "high": alert(
             "high",
             patient_id=f"MRN {mark}-3",
             summary="Warfarin with ibuprofen: raised risk of bleeding",
-            true_since=NOW - timedelta(hours=9),
+            true_since=now - timedelta(hours=9),
         ),
         "moderate": alert(
             "moderate", patient_id=f"MRN {mark}-4", summary="Simvastatin with diltiazem: the dose is not known", unit=""
@@ -112,7 +111,7 @@ async def test_alerts_are_seen_in_order_come_without_reload_and_leave_when_answe
     page = await open_page(browser, service.url, errors, viewport={"width": 1200, "height": 800})
     await expect(page.locator(ROW)).to_have_count(4)
     assert await rows(page) == [one.alert_id for one in found.values()]
-    assert await page.title() == "1 critical, 4 open · rxvigil"
+    await expect(page).to_have_title("1 critical, 4 open · rxvigil")
     badges = [await badge.text_content() for badge in await page.locator(f"{ROW} .badge").all()]
     assert badges == ["critical", "high", "moderate", "info"]
     assert await page.locator(f'[data-alert="{found["info"].alert_id}"] h2').text_content() == found["info"].summary
@@ -123,10 +122,10 @@ async def test_alerts_are_seen_in_order_come_without_reload_and_leave_when_answe
     await expect(page.locator(ROW)).to_have_count(5)
     assert (await rows(page))[:2] == [found["graver"].alert_id, arriving.alert_id]
     assert await page.evaluate("window.notReloaded")
-    assert await page.title() == "2 critical, 5 open · rxvigil"
+    await expect(page).to_have_title("2 critical, 5 open · rxvigil")
     await expect(page.locator("#announce")).to_have_text(f"New alert. critical: {arriving.summary}")
     since = page.locator(f'[data-alert="{arriving.alert_id}"] .since')
-    await expect(since).to_contain_text("3 h 0 min ago")
+    await expect(since).to_contain_text(re.compile(r"3 h [01] min ago"))
     await expect(since).to_contain_text(re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d \+0[12]:00"))
     await page.screenshot(path=tmp_path / "list.png", full_page=True)
 

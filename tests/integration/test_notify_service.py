@@ -118,7 +118,8 @@ async def test_an_alert_and_the_offset_behind_it_are_stored_together_or_not_at_a
 ) -> None:
     pool, producer, metrics = await open_pool(database), BatchProducer(brokers, "test"), NotifyMetrics()
     consumer = AlertConsumer(brokers, pool, AlertStore(pool, producer, metrics, system_clock, None, "high"), metrics)
-    put, failures = offsets.put, []
+    put = offsets.put
+    failures: list[Any] = []
 
     async def cut_off(*args: Any) -> None:
         if len(failures) < 2:

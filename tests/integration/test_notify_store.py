@@ -149,7 +149,8 @@ async def test_open_alerts_come_gravest_first_then_by_rank_then_the_longest_wait
 
 
 def given(revision: int, **more: Any) -> Given:
-    return Given(**({"by": "A. Pharmacist", "reason": "will_monitor", "revision": revision} | more))
+    fields: dict[str, Any] = {"by": "A. Pharmacist", "reason": "will_monitor", "revision": revision} | more
+    return Given(**fields)
 
 
 async def test_an_answer_takes_the_alert_off_the_list_until_it_gets_worse(pool: Any) -> None:

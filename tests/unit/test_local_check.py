@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import jsonschema_rs
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
 from knowledge.loader import load
@@ -183,6 +184,16 @@ def test_an_empty_folder_and_a_feed_without_problems(run: Run, tmp_path: Path) -
     assert summary(said.people)["read"] == "0"
 
 
+def test_the_last_state_of_an_alert_is_its_highest_revision_in_whatever_order_they_come(
+    run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "a.jsonl").write_bytes(lines(*ORDERS))
+    ended = run([tmp_path]).alerts[-1]
+    opened = replace(ended, revision=1, status="open", history=ended.history[:1])
+    for arrival in ([opened, ended], [ended, opened], [ended, opened, ended]):
+        assert last_states(arrival) == [ended]
+
+
 # --- the same input
 
 
@@ -280,6 +291,16 @@ def test_the_command_ends_with_0_when_all_was_handled_refusals_included(folder: 
     assert [codec.decode_alert(line).patient_id for line in done.stdout.splitlines()] == ["p1", "p1", "p2"]
     assert b"refused: orders.jsonl, line 4: not_json" in done.stderr
     assert summary(done.stderr.decode())["read"] == "12"
+
+
+def test_a_reader_that_goes_away_is_no_error(folder: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "services.cli", "check", str(folder / "day"), "--map", str(folder / "map.toml")]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False, cwd=ROOT, timeout=60)
+    os.close(writer)
+    assert done.returncode == 0
+    assert b"BrokenPipe" not in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,18 @@ import pytest
 from msgspec.structs import replace
 
 from knowledge.model import Advice
+from schemas import topics
 from schemas.alerts import Alert
+from schemas.dead_letters import DeadLetter
 from schemas.events import AnyEvent, Dosage, Ingredient, Prescription
 from schemas.values import UNSET, Quantity
 from services.monitor.evaluate import take_event
+from services.monitor.handler import MonitorHandler
 from services.monitor.patient.dose import daily_mg
 from services.monitor.patient.picture import picture
 from services.monitor.patient.state import KEEP_ENDED_ORDERS, MAX_RESULTS, PatientState
+from services.streaming.handler import Record
+from services.streaming.memory import MemoryEngine
 from tests.support.clinical import KNOWLEDGE, SmallKnowledge, at, lab, limit, order, patient
 
 NOW = datetime(2026, 11, 3, tzinfo=UTC)
@@ -158,6 +163,17 @@ def test_of_two_orders_the_graver_dose_decides() -> None:
     )
     _, alerts = play(unknown, order("diltiazem", 1), known)
     assert [alert.severity for alert in alerts] == ["moderate", "high"]
+
+
+# --- a record that is none
+
+
+@pytest.mark.parametrize("stamp", [-1, -(2**63), 2**63 - 1, 253402300800000])
+def test_a_bad_event_with_a_time_stamp_that_is_no_time_is_refused_and_ends_no_worker(stamp: int) -> None:
+    engine = MemoryEngine(MonitorHandler(KNOWLEDGE, lambda _: NOW))
+    (send,) = engine.feed([Record(topics.EVENTS, 0, 0, stamp, b"p", b"{")])
+    letter = DeadLetter.from_record(list(send.headers), send.value or b"")
+    assert (letter.reason, letter.received_at, letter.original) == ("undecodable_event", None, b"{")
 
 
 # --- the clock and what is kept

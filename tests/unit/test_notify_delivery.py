@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import pytest
@@ -27,8 +28,8 @@ def test_a_delivery_id_is_fixed_by_channel_alert_and_revision() -> None:
     assert len({delivery_id(*of) for of in (("webhook", "a", 1), ("webhook", "a", 2), ("mail", "a", 1))}) == 3
 
 
-def _settings(**more: object) -> Settings:
-    return Settings(**more)  # type: ignore[arg-type]
+def _settings(**more: Any) -> Settings:
+    return Settings(**more)
 
 
 async def test_a_webhook_without_a_usable_secret_or_url_is_refused_at_the_start() -> None:
