@@ -62,6 +62,12 @@ def read(value: bytes | None) -> Alert:
     return alert
 
 
+def epoch_of(record: ConsumerRecord) -> int:
+    """The epoch of the monitor's owner that published a record (docs/streaming.md); 0 where it names none."""
+    named = dict(record.headers).get("epoch", b"")
+    return int(named) if named.isdigit() else 0
+
+
 class AlertStore:
     """Stores batches of records. ``channel`` is who is told, of alerts from ``lowest`` upward; None for nobody."""
 
@@ -88,7 +94,7 @@ class AlertStore:
         """
         found = [(record, await self._read(record)) for record in records]
         try:
-            await self._store([alert for _, alert in found if alert is not None], records[-1])
+            await self._store([(alert, epoch_of(record)) for record, alert in found if alert is not None], records[-1])
         except asyncpg.DataError:
             for record, alert in found:
                 await self._store_alone(record, alert)
@@ -102,15 +108,15 @@ class AlertStore:
 
     async def _store_alone(self, record: ConsumerRecord, alert: Alert | None) -> None:
         try:
-            await self._store([] if alert is None else [alert], record)
+            await self._store([] if alert is None else [(alert, epoch_of(record))], record)
         except asyncpg.DataError as error:
             await self._refuse(record, RefusedError("notify_error", named(error)))
             await self._store([], record)
 
-    async def _store(self, found: list[Alert], last: ConsumerRecord) -> None:
+    async def _store(self, found: list[tuple[Alert, int]], last: ConsumerRecord) -> None:
         now = self._clock()
         async with self._pool.acquire() as connection, connection.transaction():
-            stored = [alert for alert in found if await self._put(connection, alert, now)]
+            stored = [alert for alert, epoch in found if await self._put(connection, alert, epoch, now)]
             await offsets.put(connection, last.topic, last.partition, last.offset + 1)
             if stored:
                 await changes.announce(connection)
@@ -118,8 +124,8 @@ class AlertStore:
             self._metrics.stored(alert, now)
         self._metrics.stale.inc(len(found) - len(stored))
 
-    async def _put(self, connection: Any, alert: Alert, now: datetime) -> bool:
-        if not await alerts.put(connection, alert, asks_since(alert), now):
+    async def _put(self, connection: Any, alert: Alert, epoch: int, now: datetime) -> bool:
+        if not await alerts.put(connection, alert, asks_since(alert), now, epoch):
             return False
         if self._channel is not None:
             told = await deliveries.told(connection, self._channel.name, alert.alert_id)

@@ -132,6 +132,23 @@ async def test_only_a_higher_revision_is_stored_so_a_late_copy_does_not_open_an_
     assert await listed(pool, "ended") == [first.alert_id]
 
 
+async def test_a_former_owner_of_the_partition_that_wakes_up_late_changes_nothing(pool: Any) -> None:
+    first = alert("high")
+    second = changed(first, "updated", severity="critical")
+    end = changed(second, "resolved")
+    assert await alerts.put(pool, second, 2, T0, epoch=7)
+    # the new owner works out the same revision again, and its word counts
+    assert await alerts.put(pool, second, 2, T0, epoch=8)
+    # a higher revision of the former owner does not
+    assert not await alerts.put(pool, end, 2, T0, epoch=7)
+    # an owner that begins again behind what is stored takes nothing back
+    assert not await alerts.put(pool, first, 1, T0, epoch=9)
+    stored = await alerts.find(pool, first.alert_id)
+    assert stored is not None
+    assert (stored.list, stored.alert) == ("open", second)
+    assert await alerts.put(pool, end, 2, T0, epoch=8)
+
+
 async def test_open_alerts_come_gravest_first_then_by_rank_then_the_longest_waiting(pool: Any) -> None:
     late = T0 + timedelta(hours=1)
     wanted = [

@@ -40,8 +40,9 @@ class Counts(Struct, frozen=True):
         return sum(self.open.values())
 
 
-async def put(connection: Any, alert: Alert, asks_since: int, now: datetime) -> bool:
-    """Store the alert; False, and nothing changes, when this revision or a higher one is there."""
+async def put(connection: Any, alert: Alert, asks_since: int, now: datetime, epoch: int = 0) -> bool:
+    """Store the alert; False, and nothing changes, when this revision or a higher one is there, or one of a later ``epoch``
+    (that of the monitor's owner of the partition). The same revision of a later owner replaces that of a former one."""
     stored = await connection.fetchval(
         _SQL["put"],
         alert.alert_id,
@@ -55,6 +56,7 @@ async def put(connection: Any, alert: Alert, asks_since: int, now: datetime) -> 
         alert.true_since,
         now,
         codec.encode(alert).decode(),
+        epoch,
     )
     return stored is not None
 

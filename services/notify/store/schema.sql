@@ -14,8 +14,10 @@ CREATE TABLE alerts (
     asks_since bigint NOT NULL,
     true_since timestamptz NOT NULL,
     stored_at timestamptz NOT NULL,
-    document json NOT NULL
+    document json NOT NULL,
+    epoch bigint NOT NULL DEFAULT 0
 );
+COMMENT ON COLUMN alerts.epoch IS 'Only a record of the same or a later owner replaces an alert: a former owner may wake up late.';
 COMMENT ON COLUMN alerts.asks_since IS 'An answer to an earlier revision no longer counts: since then it got worse.';
 COMMENT ON COLUMN alerts.document IS 'The alert as published. json and not jsonb: jsonb cannot hold every string of JSON.';
 CREATE INDEX alerts_in_order ON alerts (severity, rank DESC, true_since) WHERE status = 'open';

@@ -1,9 +1,11 @@
 -- name: put
--- Stores a revision unless a higher or equal one is there; a row comes back only when it was stored.
+-- Stores a higher revision, or the same one of a later owner, never one of a former owner; a row comes back only when it was
+-- stored.
 INSERT INTO alerts (
-    alert_id, revision, patient_id, severity, rank, status, acknowledged, asks_since, true_since, stored_at, document
+    alert_id, revision, patient_id, severity, rank, status, acknowledged, asks_since, true_since, stored_at, document,
+    epoch
 )
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 ON CONFLICT (alert_id) DO UPDATE SET
     revision = excluded.revision,
     patient_id = excluded.patient_id,
@@ -14,8 +16,9 @@ ON CONFLICT (alert_id) DO UPDATE SET
     asks_since = excluded.asks_since,
     true_since = excluded.true_since,
     stored_at = excluded.stored_at,
-    document = excluded.document
-WHERE alerts.revision < excluded.revision
+    document = excluded.document,
+    epoch = excluded.epoch
+WHERE alerts.epoch <= excluded.epoch AND (alerts.revision, alerts.epoch) < (excluded.revision, excluded.epoch)
 RETURNING alert_id;
 
 -- name: find
