@@ -17,6 +17,8 @@ from services.runtime.settings import Settings
 
 SHARED = Path(__file__).parents[2] / "shared"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+ANY_PORTS = Settings(ingest_port=0, monitor_port=0, notify_port=0)
+"""For stacks with services: two that start at the same moment may both see a default port as free."""
 REQUIRE_ALL = "RXVIGIL_REQUIRE_ALL"
 """The variable that turns a test skipped for want of something on the machine into a failure."""
 

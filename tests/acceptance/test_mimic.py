@@ -21,8 +21,7 @@ from services.local.feed import load_mapping
 from services.local.follow import Follower, handled
 from services.local.send import send
 from services.local.stack import Stack
-from services.runtime.settings import Settings
-from tests.conftest import SHARED
+from tests.conftest import ANY_PORTS, SHARED
 
 pytestmark = pytest.mark.shared
 
@@ -125,7 +124,7 @@ async def test_the_same_rows_through_kafka_give_the_same_alerts(
 ) -> None:
     console = Console(stderr=True)
     async with (
-        Stack(tmp_path, services=("ingest", "monitor"), settings=Settings(), console=console) as stack,
+        Stack(tmp_path, services=("ingest", "monitor"), settings=ANY_PORTS, console=console) as stack,
         Follower.started(stack.brokers, lambda alert: None) as follower,
     ):
         await send([MIMIC], load_mapping(MAPPING), brokers=stack.brokers, rate=None, progress=console)

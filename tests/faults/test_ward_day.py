@@ -21,7 +21,7 @@ from services.local.follow import Follower
 from services.local.receiver import WebhookReceiver
 from services.local.send import send
 from services.local.stack import Stack
-from services.runtime.settings import Settings
+from tests.conftest import ANY_PORTS
 
 pytestmark = [pytest.mark.stack, pytest.mark.faults, pytest.mark.filterwarnings("default"), pytest.mark.timeout(600)]
 
@@ -36,7 +36,7 @@ async def test_the_day_comes_out_the_same_when_everything_is_killed_once(tmp_pat
     console = Console(stderr=True)
     mapping = load_mapping(DAY / "lab.toml")
     async with WebhookReceiver.started() as receiver:
-        settings = Settings().model_copy(update=receiver.settings() | {"webhook_severity": "info"})
+        settings = ANY_PORTS.model_copy(update=receiver.settings() | {"webhook_severity": "info"})
         async with (
             Stack(tmp_path, settings=settings, console=console) as stack,
             Follower.started(stack.brokers, lambda alert: None) as follower,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -12,13 +13,13 @@ from knowledge.model import Advice
 from schemas import topics
 from schemas.alerts import Alert
 from schemas.dead_letters import DeadLetter
-from schemas.events import AnyEvent, Dosage, Ingredient, Prescription
+from schemas.events import AnyEvent, Dosage, Drug, Ingredient, Prescription
 from schemas.values import UNSET, Quantity
 from services.monitor.evaluate import take_event
 from services.monitor.handler import MonitorHandler
 from services.monitor.patient.dose import daily_mg
 from services.monitor.patient.picture import picture
-from services.monitor.patient.state import KEEP_ENDED_ORDERS, MAX_RESULTS, PatientState
+from services.monitor.patient.state import KEEP_ENDED_ORDERS, MAX_RESULTS, PatientState, decode, encode
 from services.streaming.handler import Record
 from services.streaming.memory import MemoryEngine
 from tests.support.clinical import KNOWLEDGE, SmallKnowledge, at, lab, limit, order, patient
@@ -163,6 +164,44 @@ def test_of_two_orders_the_graver_dose_decides() -> None:
     )
     _, alerts = play(unknown, order("diltiazem", 1), known)
     assert [alert.severity for alert in alerts] == ["moderate", "high"]
+
+
+# --- versions of one order
+
+
+VERSIONS = [
+    order("simvastatin", 0, id="o", dosage=Dosage(text="at night", route="oral"), start=at(1)),
+    order(
+        "clarithromycin",
+        1,
+        id="o",
+        status="changed",
+        version=2,
+        dosage=Dosage(text="twice", route="topical"),
+        start=at(2),
+    ),
+    order("x", 2, id="o", status="held", version=3, drug=Drug(), dosage=Dosage()),
+    order("x", 3, id="o", status="resumed", version=4, drug=Drug(), dosage=Dosage()),
+]
+
+
+@pytest.mark.parametrize("arrival", list(permutations(range(4))))
+def test_what_the_newest_version_leaves_out_is_what_the_one_before_says_in_any_order_of_arrival(
+    arrival: tuple[int, ...],
+) -> None:
+    state, _ = play(*(VERSIONS[number] for number in arrival))
+    (found,) = state.orders.values()
+    assert (found.status, found.version, found.first_seen) == ("resumed", 4, at(0))
+    assert (found.ingredients, found.route, found.systemic) == (("clarithromycin",), "topical", False)
+    assert (found.dosage, found.start) == ("twice", at(2))
+    assert decode(encode(state)) == state
+
+
+def test_another_medicine_does_not_take_over_the_dosage_of_the_first() -> None:
+    other = order("warfarin", 1, id="o", status="changed", version=2)
+    for arrival in ((VERSIONS[0], other), (other, VERSIONS[0])):
+        (found,) = play(*arrival)[0].orders.values()
+        assert (found.ingredients, found.dosage, found.start) == (("warfarin",), "", at(1))
 
 
 # --- a record that is none

@@ -7,7 +7,7 @@ newer does not say.
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -30,6 +30,12 @@ from services.monitor.patient.state import (
 T = TypeVar("T")
 
 _ORDER_STATUS = ("ordered", "changed", "held", "resumed", "discontinued", "entered_in_error")
+_PARTS = {
+    "medicine": ("label", "ingredients", "systemic", "route", "form", "daily_mg"),
+    "dosage": ("dosage",),
+    "start": ("start",),
+}
+"""Fields of an order that an older version fills, by what it has to say for that."""
 _RESULT_STATUS = ("preliminary", "final", "corrected", "cancelled", "entered_in_error")
 _CONTENT = msgspec.json.Encoder(order="sorted")
 
@@ -71,6 +77,10 @@ def _prescription(state: PatientState, event: Prescription, knowledge: Knowledge
 
 def _order(event: Prescription, knowledge: Knowledge) -> Order:
     drug, dosage = event.drug, event.dosage
+    precedence = _precedence(event, _ORDER_STATUS.index(event.status))
+    named = bool(drug.ingredients)
+    # an older dosage would be that of another medicine
+    says = {"medicine": named, "dosage": named or bool(dosage.text), "start": event.start is not None}
     route, form = known_or(dosage.route, ""), known_or(drug.form, "")
     end = known_or(event.end, None)
     if event.status == "discontinued":
@@ -80,7 +90,7 @@ def _order(event: Prescription, knowledge: Knowledge) -> Order:
         source=event.source,
         record_id=event.record_id,
         version=event.version,
-        precedence=_precedence(event, _ORDER_STATUS.index(event.status)),
+        precedence=precedence,
         status=event.status,
         label=drug.text or " / ".join(each.name for each in drug.ingredients) or _display(event),
         ingredients=tuple(sorted({each.name for each in drug.ingredients})),
@@ -95,6 +105,7 @@ def _order(event: Prescription, knowledge: Knowledge) -> Order:
         held=event.status == "held",
         void=event.status == "entered_in_error",
         origin=event.origin,
+        said={part: precedence for part, is_said in says.items() if is_said},
     )
 
 
@@ -107,23 +118,14 @@ def _only(ingredients: tuple[Ingredient, ...]) -> Ingredient | None:
 
 
 def _with_gaps_filled(newer: Order, older: Order) -> Order:
-    """A stop often says no more than that it stopped: what it leaves out is what was ordered."""
-    first_seen = min(newer.first_seen, older.first_seen)
-    start = newer.start if newer.start is not None else older.start
-    if newer.ingredients or not older.ingredients:
-        return replace(newer, first_seen=first_seen, start=start)
-    return replace(
-        newer,
-        first_seen=first_seen,
-        start=start,
-        label=older.label,
-        ingredients=older.ingredients,
-        systemic=older.systemic,
-        route=older.route,
-        form=older.form,
-        dosage=newer.dosage or older.dosage,
-        daily_mg=older.daily_mg,
-    )
+    """A stop often says no more than that it stopped: what it leaves out is what the newest version before it says."""
+    said = dict(newer.said)
+    filled: dict[str, Any] = {"first_seen": min(newer.first_seen, older.first_seen)}
+    for part, version in older.said.items():
+        if part not in said or said[part] < version:
+            said[part] = version
+            filled |= {name: getattr(older, name) for name in _PARTS[part]}
+    return replace(newer, said=said, **filled)
 
 
 def _lab_result(state: PatientState, event: LabResult) -> PatientState:

@@ -28,7 +28,8 @@ Precedence = tuple[int, float, int, str]
 class Order(Struct, frozen=True, array_like=True):
     """A prescription as its newest version tells it. ``first_seen`` is the earliest clinical time of any version.
 
-    ``end`` is exclusive; None when it is open. ``held`` and ``void`` (entered in error) are not in force.
+    ``end`` is exclusive; None when it is open. ``held`` and ``void`` (entered in error) are not in force. ``said`` names the
+    version that the medicine, its dosage and its start are from, where the newest does not say them.
     """
 
     source: str
@@ -49,6 +50,7 @@ class Order(Struct, frozen=True, array_like=True):
     held: bool
     void: bool
     origin: Origin | None
+    said: dict[str, Precedence] = {}
 
     @property
     def starts(self) -> datetime:
