@@ -6,12 +6,15 @@ import asyncio
 import importlib
 import importlib.metadata
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import orjson
 from cyclopts import App, Parameter
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
@@ -146,6 +149,55 @@ def check(
     return _run(check_all())
 
 
+state = App(name="state", help="Look at what the monitor keeps of a patient, or make it anew.")
+app.command(state)
+
+
+@state.command
+def show(patient: Annotated[str, Parameter(help="the patient's id")], /, *, settings: Options = None) -> int:
+    """Print the monitor's state of one patient as JSON: clinical content, for authorised eyes. Reads the changelog."""
+    from services.monitor.upkeep import show as find
+
+    async def print_it() -> int:
+        with _told("reading the changelog") as tell:
+            found = await find(_settings(settings), patient, tell)
+        sys.stdout.buffer.write(orjson.dumps(found, option=orjson.OPT_INDENT_2) + b"\n")
+        return service.OK
+
+    return _run(print_it())
+
+
+@state.command
+def rebuild(
+    *,
+    origin: Annotated[
+        Literal["changelog", "events"], Parameter(name="--from", help="what the state is made of at the next start")
+    ] = "changelog",
+    settings: Options = None,
+) -> int:
+    """Make the monitor's next start build its state anew. Stop every monitor first.
+
+    From the changelog: the local store (STATE-DIR/monitor) is deleted and restored. From the events: the changelog is deleted
+    too, and every event and answer that Kafka still has is applied again; alerts keep their ids.
+    """
+    from services.monitor.upkeep import rebuild_state
+
+    async def do_it() -> int:
+        with _told("reading the changelog") as tell:
+            await rebuild_state(_settings(settings), origin, tell)
+        people.print(f"Start the monitor: it will build its state from the {origin}.")
+        return service.OK
+
+    return _run(do_it())
+
+
+@contextmanager
+def _told(what: str) -> Iterator[Callable[[int, int], None]]:
+    with Progress(console=people, transient=True, disable=not people.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
 def _some(paths: tuple[Path, ...]) -> tuple[Path, ...]:
     if not paths:
         raise _usage("name at least one file or folder")
@@ -192,13 +244,15 @@ def _for_people() -> tuple[type[Exception], ...]:
     from services.local.feed import FeedError
     from services.local.jars import JarsError
     from services.local.stack import StackError
+    from services.monitor.upkeep import NoStateError
     from services.notify.wiring import NotifyError
     from services.runtime.probes import PortInUseError
     from services.runtime.topics import BrokersUnreachableError, TopicMismatchError
+    from services.streaming.rebuild import StillRunningError
 
     return (
-        BrokersUnreachableError, FeedError, JarsError, KnowledgeError, MappingError, NotifyError, PortInUseError,
-        SettingsError, StackError, TopicMismatchError, _UsageError,
+        BrokersUnreachableError, FeedError, JarsError, KnowledgeError, MappingError, NoStateError, NotifyError,
+        PortInUseError, SettingsError, StackError, StillRunningError, TopicMismatchError, _UsageError,
     )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from schemas.alerts import Alert
+from services.local.errors import ChildDiedError
 from services.local.feed import FeedError, load_mapping
 from services.local.follow import Follower, settled
 from services.local.receiver import WebhookReceiver
@@ -88,13 +89,23 @@ async def _day(once: bool, data_dir: Path | None, settings: Settings, console: C
         receiver = await parts.enter_async_context(WebhookReceiver.started())
         settings = settings.model_copy(update=receiver.settings())
         stack = await parts.enter_async_context(Stack(folder, settings=settings, console=console))
-        follower = await parts.enter_async_context(Follower.started(stack.brokers, _printed(console)))
+        try:
+            return await _unless_a_part_dies(stack, _send_and_follow(once, stack, receiver, console))
+        except ChildDiedError as error:
+            console.print(
+                f"a part of rxvigil died: {error}", style="red", markup=False, highlight=False, soft_wrap=True
+            )
+            return service.FAILED
+
+
+async def _send_and_follow(once: bool, stack: Stack, receiver: WebhookReceiver, console: Console) -> int:
+    async with Follower.started(stack.brokers, _printed(console)) as follower:
         console.print(f"\nThe pharmacist's page: [bold]{stack.urls['notify']}/[/]\n")
-        tally = await _unless_a_part_dies(stack, _sent(stack.brokers, console))
+        tally = await _sent(stack.brokers, console)
         if not once:
             console.print("\nThe day has been sent. Everything keeps running until Ctrl-C.")
-            await stack.wait()
-        await _unless_a_part_dies(stack, asyncio.wait_for(settled(stack, follower), SETTLE_SECONDS))
+            await asyncio.Event().wait()
+        await asyncio.wait_for(settled(stack, follower), SETTLE_SECONDS)
         return await _verdict(tally, follower, receiver, stack, console)
 
 
