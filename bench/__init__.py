@@ -1,1 +1,1 @@
-"""Benchmarks: `make bench`. Machines are noisy, so every figure stands beside a peer's from the same run."""
+"""Benchmarks: `make bench`, `make bench-peers`. Machines are noisy, so every figure stands beside a peer's of the same round."""

@@ -1,73 +1,79 @@
-"""One contender in a process of its own: `python -m bench.worker engine|peer BROKERS STATE_DIR`.
+"""One contender in Python in a process of its own: ``python -m bench.worker engine|loop job|monitor RUN``.
 
-Prints a line of JSON after every batch: records handled and seconds passed since the end of the first one.
+Prints ``ready`` and the monotonic time when partitions are assigned and state is restored.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import signal
+import inspect
 import sys
 import time
-from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import uvloop
+from prometheus_client import CollectorRegistry
 
-from bench import peer
+from bench import peer, run
+from bench.job import JobHandler
 from knowledge.loader import load
-from schemas import topics
 from services.monitor.handler import TOPICS, MonitorHandler
-from services.monitor.metrics import MonitorMetrics
-from services.monitor.wiring import APP_ID, STATE
-from services.runtime.clock import system_clock
 from services.runtime.service import until_stopped
 from services.streaming.faust_engine import Engine
-from services.streaming.handler import Record, Send
+from services.streaming.handler import Handler
+from services.streaming.metrics import StreamMetrics
+
+AT = datetime(2027, 11, 1, tzinfo=UTC)
+"""The monitor's time of receipt. It stands, so that a recomputation gives the same alerts."""
+STANDBY_NAMES = ("standbys", "standby_replicas", "table_standby_replicas")
 
 
-class Progress:
-    """Counts what was delivered; the clock starts with the end of the first batch, which is not counted."""
-
-    def __init__(self, metrics: MonitorMetrics) -> None:
-        self._metrics = metrics
-        self._records = 0
-        self._started = 0.0
-
-    def __call__(self, records: Sequence[Record], sends: Sequence[Send]) -> None:
-        now = time.perf_counter()
-        self._metrics.observe(records, sends)
-        if not self._started:
-            self._started, self._records = now, -len(records)
-        self._records += len(records)
-        print(json.dumps({"records": self._records, "seconds": now - self._started}), flush=True)
+def monitor() -> MonitorHandler:
+    return MonitorHandler(load(), lambda _: AT)
 
 
-async def engine(brokers: str, state_dir: Path) -> None:
-    metrics = MonitorMetrics()
+def standby_option() -> str | None:
+    """The name of the engine's keyword for standby copies, None while it has none."""
+    return next((name for name in STANDBY_NAMES if name in inspect.signature(Engine).parameters), None)
+
+
+async def engine(settings: run.Run, topics: tuple[str, ...], handler: Handler) -> None:
+    option = standby_option()
+    extra = {option: settings.standbys} if option and settings.standbys else {}
     contender = Engine(
-        app_id=APP_ID,
-        brokers=brokers,
-        topics=TOPICS,
-        handler=MonitorHandler(load(), lambda _: system_clock()),
-        state=STATE,
-        state_dir=state_dir,
-        metrics=metrics.stream,
-        observe=Progress(metrics),
+        app_id=settings.group,
+        brokers=settings.brokers,
+        topics=topics,
+        handler=handler,
+        state="state",
+        state_dir=Path(settings.folder) / "state",
+        partitions=settings.partitions,
+        metrics=StreamMetrics(CollectorRegistry()),
+        **extra,  # type: ignore[arg-type]
     )
+
+    async def tell() -> None:
+        while contender.ready():
+            await asyncio.sleep(0.02)
+        print("ready", time.monotonic(), flush=True)
+
+    telling = asyncio.create_task(tell())
     await until_stopped(lambda stop: contender.run(stop, 10))
+    telling.cancel()
 
 
-async def no_framework(brokers: str, state_dir: Path) -> None:
-    handler = MonitorHandler(load(), lambda _: system_clock())
-    task = asyncio.create_task(
-        peer.run(brokers, "bench-peer", TOPICS, topics.PATIENT_STATE, handler, Progress(MonitorMetrics()))
-    )
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    await task
+async def loop(settings: run.Run, topics: tuple[str, ...], handler: Handler) -> None:
+    print("ready", time.monotonic(), flush=True)
+    await peer.run(settings.brokers, settings.group, topics, settings.changelog, handler)
+
+
+def main(contender: str, job: str, path: str) -> None:
+    settings = run.read(path)
+    topics = (settings.input,) if job == "job" else TOPICS
+    handler: Handler = JobHandler(settings.knowledge, settings.output) if job == "job" else monitor()
+    uvloop.run((engine if contender == "engine" else loop)(settings, topics, handler))
 
 
 if __name__ == "__main__":
-    contender, brokers, state_dir = sys.argv[1:]
-    uvloop.run((engine if contender == "engine" else no_framework)(brokers, Path(state_dir)))
+    main(*sys.argv[1:])

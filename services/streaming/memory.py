@@ -21,7 +21,7 @@ class MemoryEngine:
         keys = {key for record in records if (key := self._handler.state_key(record)) is not None}
         states = {key: self.state(key) for key in keys}
         outcome, errors = batches.run(self._handler, records, states)
-        self.errors += errors
+        self.errors += errors.values()
         for key, state in outcome.states.items():
             if state is None:
                 self._states.pop(key, None)
