@@ -5,6 +5,7 @@ A published version is never changed: a change that old readers or old writers w
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,14 @@ MESSAGES: dict[str, type[msgspec.Struct]] = {
 
 
 def _closed(node: Any) -> Any:
-    """The writer's side is strict: an object takes only the fields that the schema names."""
+    """The writer's side is strict: an object takes only the fields that the schema names.
+
+    Docstrings lose their indentation, which Python keeps up to 3.12 and not after.
+    """
     if isinstance(node, dict):
         node = {name: _closed(value) for name, value in node.items()}
+        if isinstance(node.get("description"), str):
+            node["description"] = inspect.cleandoc(node["description"])
         if node.get("type") == "object" and "properties" in node:
             node["additionalProperties"] = False
     elif isinstance(node, list):
