@@ -12,7 +12,7 @@ clinical event has a default that claims knowledge.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal, TypeAlias, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -74,6 +74,14 @@ class Citation(Struct, frozen=True, omit_defaults=True):
     status: Literal["verified", "unverified"] = "unverified"
 
 
+def broker_time(milliseconds: int) -> datetime | None:
+    """A Kafka record's time stamp; None where it is no time, as any sender may set any number."""
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds >= 0 else None
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
 __all__ = [
     "SEVERITIES",
     "UNSET",
@@ -87,4 +95,5 @@ __all__ = [
     "Text",
     "Time",
     "UnsetType",
+    "broker_time",
 ]

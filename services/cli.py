@@ -55,7 +55,7 @@ def up(*, data_dir: DataDir = Path("data"), settings: Options = None) -> int:
     """
     from services.local.up import run
 
-    return _run(run(data_dir, _settings(settings), people))
+    return _run(run(data_dir, _embedded(settings), people))
 
 
 @app.command
@@ -70,7 +70,7 @@ def demo(
     """Send a day on a ward through the whole of rxvigil and show its alerts as they come."""
     from services.local.demo import run
 
-    return _run(run(once=once, data_dir=data_dir, settings=_settings(settings), console=Console()))
+    return _run(run(once=once, data_dir=data_dir, settings=_embedded(settings), console=Console()))
 
 
 @app.command
@@ -110,7 +110,10 @@ def send(
     ] = None,
     settings: Options = None,
 ) -> int:
-    """Publish files or folders to Kafka, in order of clinical time. Sending again changes nothing."""
+    """Publish files or folders to Kafka, in order of clinical time.
+
+    Sending again changes no alert; rows that the mapping refuses become dead letters again.
+    """
     from services.local.report import summary
     from services.local.send import send as publish
 
@@ -213,6 +216,17 @@ def _mapping(path: Path | None) -> Mapping | None:
 def _settings(flags: Settings | None) -> Settings:
     settings = flags or Settings()
     logs.configure(settings.log_level, settings.log_format)
+    return settings
+
+
+def _embedded(flags: Settings | None) -> Settings:
+    """Settings of a command that starts servers of its own."""
+    settings = _settings(flags)
+    if own := {"brokers", "database_url"} & settings.flags:
+        names = " and ".join(f"--{name.replace('_', '-')}" for name in sorted(own))
+        raise _usage(
+            f"{names}: this command starts Kafka and Postgres of its own; `rxvigil ingest`, `monitor` and `notify` use others"
+        )
     return settings
 
 

@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from io import RawIOBase
 from operator import itemgetter
 from pathlib import Path
-from typing import BinaryIO
 
 from msgspec.structs import replace
 from rich.console import Console
@@ -66,7 +66,14 @@ def _print(alerts: Iterable[Alert]) -> None:
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         # the reader has seen enough, as `head` does; what is still buffered goes nowhere, or the interpreter complains at its end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _nowhere()
+    except OSError as error:
+        _nowhere()
+        raise FeedError(f"the alerts cannot be written to standard output: {error.strerror}") from error
+
+
+def _nowhere() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _alerts(
@@ -96,15 +103,14 @@ def _refusals(path: Path | None) -> Iterator[Refuse]:
         yield lambda letter: print(_in_words(letter), file=sys.stderr)
         return
     try:
-        stream = path.open("wb")
+        with path.open("wb", buffering=0) as stream:
+            # the time of the run would make two runs differ
+            yield lambda letter: _write(stream, codec.encode(replace(letter, refused_at=None)))
     except OSError as error:
         raise FeedError(f"{path}: the refusals cannot be written there: {error.strerror}") from error
-    with stream:
-        # the time of the run would make two runs differ
-        yield lambda letter: _write(stream, codec.encode(replace(letter, refused_at=None)))
 
 
-def _write(stream: BinaryIO, line: bytes) -> None:
+def _write(stream: RawIOBase, line: bytes) -> None:
     stream.write(line + b"\n")
 
 

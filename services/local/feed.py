@@ -112,7 +112,7 @@ def _below(path: Path) -> Iterator[File]:
 
 
 def _bare(name: str) -> str:
-    return name.removesuffix(".gz")
+    return name[:-3] if name.lower().endswith(".gz") else name
 
 
 def _check_mapped(file: File, mapping: Mapping | None) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -19,7 +19,7 @@ from aiokafka import ConsumerRecord
 from schemas import codec, topics
 from schemas.alerts import Alert
 from schemas.dead_letters import DeadLetter
-from schemas.values import Severity
+from schemas.values import Severity, broker_time
 from services.notify.delivery.channel import Channel
 from services.notify.metrics import NotifyMetrics
 from services.notify.routing.asking import asks_since
@@ -142,7 +142,7 @@ class AlertStore:
             partition=record.partition,
             offset=record.offset,
             original=record.value or b"",
-            received_at=datetime.fromtimestamp(record.timestamp / 1000, UTC),
+            received_at=broker_time(record.timestamp),
             refused_at=self._clock(),
             refused_by="notify",
         )

@@ -61,6 +61,11 @@ class Settings(BaseSettings):
             raise SettingsError("; ".join(faults)) from None
         self._flags = frozenset(flags)
 
+    @property
+    def flags(self) -> frozenset[str]:
+        """The settings that were given as flags."""
+        return self._flags
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -98,7 +103,7 @@ def shown(settings: Settings) -> list[tuple[str, str, str, str]]:
     """Each setting: name, value as text with secrets hidden, where it comes from, meaning."""
     rows = []
     for name, field in Settings.model_fields.items():
-        source = _source(name, settings._flags) if name in settings.model_fields_set else "default"
+        source = _source(name, settings.flags) if name in settings.model_fields_set else "default"
         rows.append((name, _text(getattr(settings, name)), source, field.description or ""))
     return rows
 

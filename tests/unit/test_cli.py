@@ -14,7 +14,7 @@ import pytest
 from services.runtime.settings import CONFIG_FILE_VARIABLE, Settings
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ("up", "demo", "ingest", "monitor", "notify", "settings", "send", "check")
+COMMANDS = ("up", "demo", "ingest", "monitor", "notify", "settings", "send", "check", "state")
 SECRET = "whsec_c2VjcmV0LW9mLXRoZS10ZXN0"
 
 
@@ -108,6 +108,18 @@ def test_the_version_is_that_of_the_distribution(rxvigil: Command) -> None:
 )
 def test_wrong_use_is_said(rxvigil: Command, arguments: list[str], said: str) -> None:
     could_not_run(rxvigil(*arguments), said)
+
+
+@pytest.mark.parametrize("arguments", [("up",), ("demo", "--once")])
+def test_a_command_with_servers_of_its_own_takes_no_others(rxvigil: Command, arguments: tuple[str, ...]) -> None:
+    could_not_run(rxvigil(*arguments, "--brokers", "127.0.0.1:1"), "--brokers", "Kafka and Postgres of its own")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_is_said(rxvigil: Command, tmp_path: Path) -> None:
+    event = tmp_path / "bad.json"
+    event.write_text("{")
+    could_not_run(rxvigil("check", str(event), "--dead-letters", "/dev/full"), "/dev/full", "No space left")
 
 
 def test_a_bad_setting_is_said_with_its_name_and_source(rxvigil: Command) -> None:
