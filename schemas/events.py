@@ -1,7 +1,8 @@
 """Canonical events: what happened to a patient, whatever format told of it.
 
 The same structs are the published input format (native JSON): an integrator leaves out the fields that ingest fills
-(``event_id``, ``ingested_at``, ``origin``, and ``ingredients`` of a drug, ``value`` in canonical units of a result).
+(``event_id``, ``ingested_at``, ``origin``, and ``ingredients`` of a drug, ``value`` in canonical units of a result and the
+``remark`` on it).
 
 Identity: ``source`` and ``record_id`` name a thing (an order, a dispensing, a result) in its own system, and ``version``
 one state of it; applying the same version twice changes nothing, whichever feed brought it.
@@ -18,6 +19,7 @@ from schemas.values import Coding, Key, Known, Origin, Quantity, Text, Time
 
 Timing = Literal["live", "replayed"]
 Unit = Annotated[str, Meta(max_length=64)]
+Remark = Literal["", "no_analyte", "no_value", "no_unit", "unknown_unit", "implausible"]
 
 
 class Ingredient(Struct, frozen=True, omit_defaults=True):
@@ -145,6 +147,10 @@ class LabResult(Event, frozen=True, kw_only=True, tag="lab_result"):
     ``value`` with ``comparator`` and ``unit`` are as received; ``canonical_value`` in ``canonical_unit`` is filled by
     ingest where the analyte and the unit are known. A result that is no number stays in ``text``. ``analyte`` is our name
     for what was measured (``potassium``).
+
+    ``remark`` is filled by ingest: why no rule can use the result (``no_analyte``: no known LOINC code, or two that contradict
+    each other; no number; no unit; a unit that is not known for this analyte), or ``implausible``: a number that is more
+    likely a slip than a finding, converted all the same unless it is a concentration below nothing. Empty: nothing to say.
     """
 
     status: Literal["preliminary", "final", "corrected", "cancelled", "entered_in_error"]
@@ -162,6 +168,7 @@ class LabResult(Event, frozen=True, kw_only=True, tag="lab_result"):
     analyte: str = ""
     canonical_value: float | None = None
     canonical_unit: str = ""
+    remark: Remark = ""
 
 
 class Observation(Event, frozen=True, kw_only=True, tag="observation"):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from schemas.events import Administration, Dispensing, Event, Prescription
+from schemas.events import Administration, Dispensing, Event, LabResult, Prescription
 from services.ingest.pipeline import Taken
 from services.streaming.handler import Record, Send
 from services.streaming.metrics import StreamMetrics
@@ -42,6 +42,13 @@ class IngestMetrics:
             ["resolution"],
             registry=self.registry,
         )
+        self.unusable_results = Counter(
+            "rxvigil_ingest_unusable_results_total",
+            "Laboratory results that rules cannot use as they are, by reason: no_analyte, no_value, no_unit, unknown_unit, "
+            "implausible",
+            ["reason"],
+            registry=self.registry,
+        )
         self.delay = Histogram(
             "rxvigil_ingest_delay_seconds",
             "From the source record's broker time stamp to its events acknowledged by the broker",
@@ -55,6 +62,8 @@ class IngestMetrics:
             self.events.labels(record.topic, event.__struct_config__.tag).inc()
             if (resolution := resolution_of(event)) is not None:
                 self.drugs.labels(resolution).inc()
+            if isinstance(event, LabResult) and event.remark:
+                self.unusable_results.labels(event.remark).inc()
         for letter in taken.refused:
             self.refused.labels(letter.reason).inc()
         for kind, count in taken.ignored.items():

@@ -89,8 +89,13 @@ class Pipeline:
                 return {"drug": self._drug(event.drug)}
             case LabResult():
                 value = event.value if isinstance(event.value, float) else None
-                analyte, canonical, unit, _ = labs.canonical(event.codings, value, event.unit, self._knowledge)
-                return {"analyte": analyte, "canonical_value": canonical, "canonical_unit": unit}
+                measured = labs.canonical(event.codings, value, event.unit, self._knowledge)
+                return {
+                    "analyte": measured.analyte,
+                    "canonical_value": measured.value,
+                    "canonical_unit": measured.unit,
+                    "remark": measured.remark,
+                }
             case Patient(allergies=tuple() as allergies):
                 return {"allergies": tuple(replace(a, substance=self._drug(a.substance)) for a in allergies)}
             case _:

@@ -13,6 +13,7 @@ from services.runtime.service import serve
 from services.runtime.settings import Settings
 from services.runtime.topics import ensure_topics
 from services.streaming.faust_engine import Engine
+from services.streaming.refusals import RefusalLimits
 
 APP_ID = "rxvigil-ingest"
 
@@ -31,6 +32,7 @@ async def run(settings: Settings) -> int:
         state_dir=settings.state_dir / "ingest",
         metrics=metrics.stream,
         observe=metrics.observe,
+        limits=RefusalLimits(settings.refusal_run, settings.refusal_ratio),
     )
     http = HttpServer(probe_routes(metrics.registry, engine.ready), listener)
     return await serve(lambda stop: engine.run(stop, settings.stop_timeout), http)

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from schemas.alerts import Alert
-from schemas.events import Administration, Dispensing, Event, Prescription
+from schemas.events import Administration, Dispensing, Event, LabResult, Prescription
 from services.ingest.metrics import resolution_of
 from services.ingest.pipeline import Taken
 
@@ -32,6 +32,8 @@ class Tally:
         self.failed: Counter[str] = Counter()
         self.drugs: Counter[str] = Counter()
         self.unresolved: Counter[str] = Counter()
+        self.remarks: Counter[str] = Counter()
+        self.unusable: Counter[str] = Counter()
 
     @property
     def read(self) -> int:
@@ -50,8 +52,21 @@ class Tally:
             self.drugs[resolution] += 1
         if resolution == "unresolved" and isinstance(event, Prescription | Dispensing | Administration):
             drug = event.drug
-            name = drug.text or next((f"{c.system} {c.code} {c.display}".strip() for c in drug.codings), "no name")
-            self.unresolved[name] += 1
+            coded = next((f"{c.system} {c.code} {c.display}".strip() for c in drug.codings), "")
+            named = " + ".join(ingredient.name for ingredient in drug.ingredients)
+            self.unresolved[drug.text or coded or named or "no name"] += 1
+        if isinstance(event, LabResult) and event.remark:
+            self.remarks[event.remark] += 1
+            self.unusable[_unusable(event)] += 1
+
+
+def _unusable(result: LabResult) -> str:
+    """What a result that rules cannot use was, without its value."""
+    if not result.analyte:
+        # the LOINC code, if there is one, is what would have to be listed
+        coding = next((c for c in result.codings if "loinc" in c.system.lower()), result.codings[0])
+        return f"{coding.system} {coding.code} {coding.display}".strip()
+    return f"{result.analyte}, {result.unit or 'no unit'}: {result.remark}"
 
 
 def summary(tally: Tally, alerts: Counter[str] | None = None) -> Table:
@@ -69,10 +84,17 @@ def summary(tally: Tally, alerts: Counter[str] | None = None) -> Table:
     if alerts is not None:
         table.add_row("alerts", counts(alerts))
     if tally.unresolved:
-        most = sorted(tally.unresolved.items(), key=lambda item: (-item[1], item[0]))[:MOST_FREQUENT]
-        # names come as received: brackets in them are no markup
-        table.add_row("unresolved", Text("; ".join(f"{name} ({count:,})" for name, count in most)))
+        table.add_row("unresolved", _most_frequent(tally.unresolved))
+    if tally.remarks:
+        table.add_row("unusable results", counts(tally.remarks))
+        table.add_row("most frequent", _most_frequent(tally.unusable))
     return table
+
+
+def _most_frequent(counted: Counter[str]) -> Text:
+    most = sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:MOST_FREQUENT]
+    # names come as received: brackets in them are no markup
+    return Text("; ".join(f"{name} ({count:,})" for name, count in most))
 
 
 def counts(counted: Counter[str]) -> str:

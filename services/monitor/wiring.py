@@ -12,6 +12,7 @@ from services.runtime.service import serve
 from services.runtime.settings import Settings
 from services.runtime.topics import ensure_topics
 from services.streaming.faust_engine import Engine
+from services.streaming.refusals import RefusalLimits
 
 APP_ID = "rxvigil-monitor"
 STATE = "patient-state"
@@ -33,6 +34,9 @@ async def run(settings: Settings) -> int:
         partitions=topics.topics()[topics.PATIENT_STATE].partitions,
         metrics=metrics.stream,
         observe=metrics.observe,
+        standby_replicas=settings.standby_replicas,
+        cache_bytes=settings.state_cache_bytes,
+        limits=RefusalLimits(settings.refusal_run, settings.refusal_ratio),
     )
     http = HttpServer(probe_routes(metrics.registry, engine.ready), listener)
     return await serve(lambda stop: engine.run(stop, settings.stop_timeout), http)

@@ -31,7 +31,7 @@ def configure(level: str, log_format: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    for chatty in ("aiokafka", "faust", "mode", "httpx", "uvicorn", "services.streaming.faust_parts"):
+    for chatty in ("aiokafka", "faust", "mode", "httpx", "uvicorn", "services.streaming.faust_consumer"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -48,6 +48,23 @@ class Settings(BaseSettings):
         "high", description="the lowest severity that is posted to the webhook"
     )
     stop_timeout: float = Field(10.0, gt=0, description="seconds that a service may take to stop")
+    state_cache_bytes: int = Field(
+        32 << 20,
+        ge=0,
+        description="decoded states that a monitor holds, in bytes as stored; memory is several times that",
+    )
+    standby_replicas: int = Field(
+        0, ge=0, description="other monitors that follow each partition's state, to take over without a restore"
+    )
+    refusal_run: int = Field(
+        50, ge=0, description="a service stops after so many refused records in a row; 0 for no limit"
+    )
+    refusal_ratio: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="a service stops when more than this share of its records is refused; 0 for no limit",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="lowest level that is logged")
     log_format: Literal["json", "console"] = Field("console", description="json for machines, console for people")
 

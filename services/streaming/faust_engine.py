@@ -1,38 +1,46 @@
-"""The engine on Kafka: Faust assigns, fetches, restores and commits; a batch goes through the handler as one.
+"""The engine on Kafka: Faust assigns, fetches, says from where to restore, and commits; lanes do the rest.
 
-Order, so that a crash at any point loses nothing: output acknowledged by the broker, changelog acknowledged, RocksDB
-written, offset acked. A crash in between repeats the batch; the handler makes that harmless (``handler.py``).
+Order, so that a crash at any point loses nothing: output acknowledged by the broker, changelog acknowledged, store written,
+offset acked. A crash in between repeats the batch; the handler makes that harmless (``handler.py``).
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable, Iterable, Sequence
+import contextlib
+import gc
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-import faust
 import structlog
-from aiokafka.errors import KafkaError
-from yarl import URL
+from faust.exceptions import ConsistencyError
+from faust.types import TP
 
-from services.streaming import batches
-from services.streaming.faust_parts import BatchTable, PassThrough, scheduler, use_batch_transport
+from services.streaming.changelog import Changelog, range_reader
+from services.streaming.epochs import next_epoch
+from services.streaming.errors import EngineError
+from services.streaming.faust_app import SESSION_SECONDS, make_app
+from services.streaming.faust_consumer import Hooks, PassThrough
 from services.streaming.handler import Handler, Record, Send
+from services.streaming.lane import Memory, Shared
+from services.streaming.lanes import REVOKE_SECONDS, Lanes
 from services.streaming.metrics import StreamMetrics
 from services.streaming.producer import BatchProducer
+from services.streaming.pulse import Pulse
+from services.streaming.refusals import RefusalLimits
+from services.streaming.stores import Stores
+from services.streaming.watch import Watch
 
-MAX_COALESCED_FETCHES = 64
-SESSION_SECONDS = 10.0
-HEARTBEAT_SECONDS = 2.0
-RETRY_SECONDS = 1.0
+__all__ = ["SESSION_SECONDS", "Engine", "EngineError"]
+
+FROZEN_SECONDS = SESSION_SECONDS - 2.0
+"""Whoever was frozen for so long must not send; the margin is for what was checked just before."""
+
+CACHE_BYTES = 32 << 20
+GC_THRESHOLD = (50_000, 20, 50)
 
 log = structlog.get_logger(__name__)
-
-
-class EngineError(RuntimeError):
-    """The engine cannot go on; the message says why."""
 
 
 class Engine:
@@ -40,7 +48,8 @@ class Engine:
 
     ``state`` names the table (its changelog topic is ``<app_id>-<state>-changelog`` and must have as many partitions as
     the input topics); None for a handler without state. ``state_dir`` holds RocksDB and may be lost: it is restored from
-    the changelog.
+    the changelog. ``standby_replicas`` workers besides the owner follow each partition. ``cache_bytes`` bounds the decoded
+    states held, by their encoded size. ``observe`` is told of each batch that was delivered whole; it must not block.
     """
 
     def __init__(
@@ -55,206 +64,163 @@ class Engine:
         state: str | None = None,
         partitions: int = 4,
         observe: Callable[[Sequence[Record], Sequence[Send]], None] | None = None,
+        standby_replicas: int = 0,
+        cache_bytes: int = CACHE_BYTES,
+        limits: RefusalLimits = RefusalLimits(),  # noqa: B008 - a tuple
     ) -> None:
-        self._handler = handler
         self._metrics = metrics
-        self._observe = observe
-        self._generation = 0
+        self._failure: Exception | None = None
         self._waits_for = "partitions to be assigned and restored"
-        self._next_offset: dict[Any, int] = {}
+        self._pulse = Pulse(FROZEN_SECONDS)
         self._producer = BatchProducer(brokers, f"{app_id}-producer")
-        changelog = frozenset() if state is None else frozenset({f"{app_id}-{state}-changelog"})
-        self._app = self._make_app(app_id, brokers, state_dir, frozenset(topics) | changelog)
-        self._table: BatchTable | None = None
+        self._read_range = range_reader(brokers)
+        shared = Shared(handler, self._producer, metrics, self._pulse, limits, cache_bytes // partitions, observe)
+        self._lanes = Lanes(shared, self._born, self._rejoin, self._fail)
+        self._changelog = None if state is None else f"{app_id}-{state}-changelog"
+        self._stores = None if state is None else Stores(state_dir, state)
+        hooks = Hooks(lambda tp: self._lanes.has_room(tp.partition), self._revoking, self._on_changelog, self._fail)
+        self._app = make_app(app_id, brokers, state_dir, standby_replicas, self._changelog, hooks)
         if state is not None:
-            self._table = cast(BatchTable, self._app.Table(state, partitions=partitions, schema=PassThrough()))
+            table = self._app.Table(
+                state, partitions=partitions, schema=PassThrough(), recovery_buffer_size=2, standby_buffer_size=2
+            )
+            table.stores = self._stores
         source = self._app.topic(*topics, schema=PassThrough(), acks=True)
-        self._agent = self._app.agent(source, name="batches")(self._consume)
-
-    def _make_app(self, app_id: str, brokers: str, state_dir: Path, batched: frozenset[str]) -> faust.App:
-        urls = [URL(f"kafka://{broker.strip()}") for broker in brokers.split(",")]
-        state_dir.mkdir(parents=True, exist_ok=True)
-        app = faust.App(
-            app_id,
-            broker=urls,
-            store="rocksdb://?driver=rocksdict",
-            datadir=str(state_dir),
-            Table=BatchTable,
-            ConsumerScheduler=scheduler(batched),
-            broker_session_timeout=SESSION_SECONDS,
-            broker_heartbeat_interval=HEARTBEAT_SECONDS,
-            broker_commit_interval=0.5,
-            consumer_auto_offset_reset="earliest",
-            # counted in events, and an event is a whole fetch
-            stream_buffer_maxsize=16,
-            # without it a stop waits for ever for one batch that is never acked
-            stream_wait_empty=False,
-            topic_allow_declare=False,
-            topic_disable_leader=True,
-            web_enabled=False,
-        )
-        use_batch_transport(app, urls, batched)
-        app.on_partitions_revoked.connect(cast(Any, self._revoked))
-        app.on_rebalance_complete.connect(cast(Any, self._restored))
-        return app
+        self._app.agent(source, name="batches")(self._consume)
+        self._app.on_partitions_assigned.connect(cast(Any, self._assigned))
+        self._app.on_rebalance_complete.connect(cast(Any, self._restored))
+        self._watch = Watch(self._app, self._lanes, self._stores, self._changelog, metrics, self._pulse, self._rejoin)
 
     def ready(self) -> str:
         """What the engine still waits for; empty when partitions are assigned and their state is restored."""
-        return self._waits_for
+        left = self._watch.restore_left
+        return (
+            f"{self._waits_for} ({left} records of the changelog left)" if self._waits_for and left else self._waits_for
+        )
 
     async def run(self, stop: asyncio.Event, stop_timeout: float) -> None:
         """Run until ``stop`` is set; then end within ``stop_timeout`` seconds, whatever is in flight.
 
-        Raises ``EngineError`` when Faust crashed or the handler's output can no longer be written.
+        Raises ``EngineError`` when Faust crashed, too much was refused, the state cannot be kept or restored, or the
+        handler's output can no longer be written.
         """
-        await self._producer.start()
-        lag = asyncio.create_task(self._watch_lag())
+        helpers = []
+        # many long-lived states make a full collection slow, and Python's default has one after every few batches
+        gc.set_threshold(*GC_THRESHOLD)
         try:
+            await self._producer.start()
             await self._app.start()
+            helpers = [asyncio.create_task(self._pulse.run()), asyncio.create_task(self._watch.run())]
             ends = [asyncio.create_task(stop.wait()), asyncio.create_task(self._app.wait_until_stopped())]
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            if self._app.crashed:
-                raise EngineError(f"the engine stopped: {self._app.crash_reason!r}") from self._app.crash_reason
+            await asyncio.wait([*ends, *helpers], return_when=asyncio.FIRST_COMPLETED)
+            for each in ends:
+                each.cancel()
+            for each in helpers:
+                if each.done():
+                    each.result()
+            if self._failure or self._app.crashed:
+                raise _explained(self._failure or self._app.crash_reason)
         finally:
-            lag.cancel()
             self._waits_for = "nothing: it is stopping"
-            await _bounded(self._shut_down(), stop_timeout)
+            await self._shut_down(stop_timeout)
+            for each in helpers:
+                each.cancel()
 
-    async def _shut_down(self) -> None:
-        await self._app.stop()
+    async def _shut_down(self, seconds: float) -> None:
+        """In order if that can be done in time; what is left then ends with the process."""
+        stopping = asyncio.create_task(self._stop_in_order(min(REVOKE_SECONDS, seconds / 3)))
+        await asyncio.wait({stopping}, timeout=seconds * 0.9)
+        if not stopping.done():
+            stopping.cancel()
+            log.warning("the stop took too long and was cut short; nothing is lost, the last batch will be repeated")
+        await self._lanes.finish(0)
+        if self._stores:
+            self._stores.close()
+
+    async def _stop_in_order(self, seconds: float) -> None:
+        await self._lanes.finish(seconds)
+        if self._app.consumer.assignment_number:
+            await self._app.consumer.commit_now()
+        with contextlib.suppress(Exception):
+            await self._app.stop()
         await self._producer.stop()
-        if self._table is not None:
-            self._table.close()
 
-    async def _revoked(self, app: Any, *revoked: Any, **_: Any) -> None:
-        self._generation += 1
-        self._waits_for = "partitions to be assigned and restored"
-        self._metrics.restored.set(0)
-        for tp in revoked[0]:
-            if self._next_offset.pop(tp, None) is not None:
-                # another worker has it now; a last value that stays would look like a lag
-                self._metrics.lag.remove(tp.topic, str(tp.partition))
-        if self._table is not None:
-            # Faust leaves closing to the garbage collector, and with it the lock that the next owner here needs
-            self._table.close({tp.partition for tp in revoked[0]})
-
-    async def _restored(self, app: Any, *_: Any, **__: Any) -> None:
-        self._waits_for = ""
-        self._metrics.restored.set(1)
+    # what Faust tells
 
     async def _consume(self, stream: Any) -> None:
-        queue = stream.channel.queue
         async for event in stream.noack().events():
-            generation = self._generation
-            events = [event]
-            while not queue.empty() and len(events) < MAX_COALESCED_FETCHES:
-                events.append(queue.get_nowait())
+            if self._failure or event.value.assignment != self._app.consumer.assignment_number:
+                continue
             try:
-                done = await self._batch(events, generation)
+                self._lanes.take(event)
             except Exception as error:
-                # Faust would ack the batch and go on; the batch must stay unread instead
-                log.exception("batch failed")
-                await self._app.crash(error)
-                raise
-            if done:
-                for each in events:
-                    each.ack()
+                self._fail(error)
 
-    async def _batch(self, events: Iterable[Any], generation: int) -> bool:
-        """Handle what was fetched, partition by partition; False when the partitions were lost meanwhile."""
-        by_partition: dict[int, list[Any]] = {}
-        for event in events:
-            by_partition.setdefault(event.message.partition, []).append(event)
-        for partition, fetches in by_partition.items():
-            records = [_record(fetched) for event in fetches for fetched in event.value]
-            sends, changes = self._handle(partition, records)
-            if not await self._deliver(lambda sends=sends: self._producer.send(sends), "send", generation):  # type: ignore[misc]
-                return False
-            if self._table is not None and changes and not await self._keep(partition, changes, generation):
-                return False
-            if self._observe is not None:
-                self._observe(records, sends)
-            for event in fetches:
-                self._next_offset[event.message.tp] = event.message.offset + 1
-        return True
+    async def _revoking(self) -> None:
+        self._waits_for = "partitions to be assigned and restored"
+        self._metrics.restored.set(0)
+        await self._lanes.finish(REVOKE_SECONDS)
+        self._watch.forget()
+        if self._stores:
+            self._stores.assign(())
 
-    def _handle(self, partition: int, records: list[Record]) -> tuple[list[Send], dict[bytes, bytes | None]]:
-        handler = self._handler
-        self._metrics.batch_records.observe(len(records))
-        with self._metrics.batch_seconds.labels("handle").time():
-            states: dict[bytes, object | None] = {}
-            if self._table is not None:
-                keys = {key for record in records if (key := handler.state_key(record)) is not None}
-                stored = self._table.read(partition, list(keys))
-                states = {key: None if value is None else handler.decode_state(value) for key, value in stored.items()}
-            outcome, errors = batches.run(handler, records, states)
-            for error in errors:
-                self._metrics.refused.inc()
-                log.error("record refused", error=type(error).__name__)
-            changes = {
-                key: None if state is None else handler.encode_state(state) for key, state in outcome.states.items()
-            }
-        return outcome.sends, changes
+    async def _assigned(self, app: Any, *_: Any, **__: Any) -> None:
+        self._metrics.rebalances.inc()
+        self._pulse.restart()
+        self._lanes.begin()
 
-    async def _keep(self, partition: int, changes: dict[bytes, bytes | None], generation: int) -> bool:
-        """Changelog first, store second; False when the partition was lost meanwhile."""
-        assert self._table is not None
-        topic = self._table.changelog_topic.get_topic_name()
-        records = [Send(topic, key, value) for key, value in changes.items()]
-        last: list[int | None] = []
+    async def _restored(self, app: Any, *_: Any, **__: Any) -> None:
+        if not self._failure:
+            self._waits_for = ""
+            self._metrics.restored.set(1)
 
-        async def write() -> None:
-            last.append(await self._producer.write_to(topic, partition, records))
+    def _on_changelog(self, partition: int, records: Sequence[Any]) -> None:
+        assert self._stores is not None
+        fenced = self._stores.of(partition).apply(records)
+        self._metrics.restore_records.inc(len(records))
+        self._metrics.fenced.labels("skipped").inc(fenced)
 
-        if not await self._deliver(write, "changelog", generation):
-            return False
-        with self._metrics.batch_seconds.labels("store").time():
-            self._table.write(partition, changes, last[-1])
-        return True
+    # what lanes tell
 
-    async def _deliver(self, send: Callable[[], Any], stage: str, generation: int) -> bool:
-        """Repeat ``send`` until the broker has it; False when the partitions were lost meanwhile.
+    def _born(self, partition: int) -> tuple[int, Memory | None]:
+        generation = self._app.consumer_generation_id
+        if self._stores is None or self._changelog is None:
+            return next_epoch(0, generation), None
+        store = self._stores.of(partition)
+        recovery, tp = self._app.tables.recovery, TP(self._changelog, partition)
+        end = recovery.active_highwaters.get(tp, -1)
+        if (-1 if store.offset is None else store.offset) < end:
+            raise EngineError(
+                f"the state of partition {partition} was restored up to offset {store.offset} of {self._changelog}, which "
+                f"goes up to {end}; start again, and if it stays so delete the state folder"
+            )
+        epoch = next_epoch(store.highest_epoch, generation)
+        expected = max(-1 if store.offset is None else store.offset, recovery.active_offsets.get(tp) or -1) + 1
+        log.info("a lane begins", partition=partition, epoch=epoch, changelog=expected)
+        return epoch, Memory(
+            store, Changelog(self._producer, self._read_range, self._changelog, partition, epoch, expected)
+        )
 
-        A broker that is away says nothing about a record, so it is asked again and nothing is refused.
-        """
-        started = time.perf_counter()
-        while self._generation == generation:
-            try:
-                await send()
-            except KafkaError as error:
-                if not error.retriable:
-                    raise
-                self._metrics.retries.inc()
-                log.warning("the broker did not take a batch, trying again", error=type(error).__name__, stage=stage)
-                await asyncio.sleep(RETRY_SECONDS)
-            else:
-                self._metrics.batch_seconds.labels(stage).observe(time.perf_counter() - started)
-                return self._generation == generation
-        return False
+    def _rejoin(self) -> None:
+        self._app.consumer.rejoin()
 
-    async def _watch_lag(self) -> None:
-        while True:
-            await asyncio.sleep(1.0)
-            for tp, offset in self._next_offset.items():
-                end = self._app.consumer.highwater(tp)
-                if end is not None:
-                    self._metrics.lag.labels(tp.topic, str(tp.partition)).set(max(0, end - offset))
+    def _fail(self, error: Exception) -> None:
+        """End the engine: Faust would log the error, and ack the batch or go on with half a state."""
+        if self._failure is None:
+            self._failure = error
+            log.error("the engine ends", error=repr(error))
+            asyncio.ensure_future(self._app.crash(error))  # noqa: RUF006 - awaited by ``run`` through Faust
 
 
-def _record(fetched: Any) -> Record:
-    return Record(
-        fetched.topic,
-        fetched.partition,
-        fetched.offset,
-        fetched.timestamp,
-        fetched.key,
-        fetched.value,
-        fetched.headers,
-    )
-
-
-async def _bounded(stopping: Any, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(stopping, seconds)
-    except TimeoutError:
-        log.warning("the stop took too long and was cut short; nothing is lost, the last batch will be repeated")
+def _explained(error: BaseException | None) -> EngineError:
+    if isinstance(error, EngineError):
+        return error
+    if isinstance(error, ConsistencyError):
+        explained = EngineError(
+            f"the local state is ahead of its changelog, which was made anew or has lost records: {error}. Stop all workers "
+            "and run `rxvigil state rebuild`"
+        )
+    else:
+        explained = EngineError(f"the engine stopped: {error!r}")
+    explained.__cause__ = error
+    return explained

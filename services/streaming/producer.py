@@ -5,19 +5,27 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.partitioner import murmur2
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
-from services.streaming.handler import Send
+from services.streaming.handler import Headers, Send
 
 MAX_BATCH_BYTES = 1 << 20
 MAX_REQUEST_BYTES = 18 << 20
 
 _Pending = tuple["asyncio.Future[RecordMetadata]", int]
 """The acknowledgement of a batch, which names its first offset, and the number of its records."""
+
+
+class Span(NamedTuple):
+    """Where records of one batch stand: the first offset and their number, without a gap."""
+
+    first: int
+    records: int
 
 
 class BatchProducer:
@@ -50,24 +58,28 @@ class BatchProducer:
         if producer is not None:
             await producer.stop()
 
-    async def send(self, sends: Sequence[Send]) -> None:
-        """Send and wait until the broker has acknowledged every record."""
+    async def send(self, sends: Sequence[Send], headers: Headers = ()) -> None:
+        """Send and wait until the broker has acknowledged every record; ``headers`` are added to those of each."""
         by_partition: dict[tuple[str, int], list[Send]] = {}
         for send in sends:
             by_partition.setdefault((send.topic, await self._partition(send)), []).append(send)
         pending = [
             batch
             for (topic, partition), records in by_partition.items()
-            for batch in await self._pack(topic, partition, records)
+            for batch in await self._pack(topic, partition, records, headers)
         ]
         await asyncio.gather(*(acknowledged for acknowledged, _ in pending))
 
+    async def append(self, topic: str, partition: int, records: Sequence[Send], headers: Headers = ()) -> list[Span]:
+        """Send ``records`` to one given partition; where they stand, in their order."""
+        pending = await self._pack(topic, partition, records, headers)
+        where = await asyncio.gather(*(acknowledged for acknowledged, _ in pending))
+        return [Span(at.offset, count) for at, (_, count) in zip(where, pending, strict=True)]
+
     async def write_to(self, topic: str, partition: int, records: Sequence[Send]) -> int | None:
-        """Send ``records`` to one given partition; the offset of the last one, None if there were none."""
-        last: int | None = None
-        for acknowledged, count in await self._pack(topic, partition, records):
-            last = (await acknowledged).offset + count - 1
-        return last
+        """``append``; the offset of the last record, None if there were none."""
+        spans = await self.append(topic, partition, records)
+        return sum(spans[-1]) - 1 if spans else None
 
     async def _partition(self, send: Send) -> int:
         assert self._producer is not None
@@ -76,7 +88,7 @@ class BatchProducer:
             return next(self._spread) % partitions
         return int(murmur2(send.key) & 0x7FFFFFFF) % partitions
 
-    async def _pack(self, topic: str, partition: int, records: Sequence[Send]) -> list[_Pending]:
+    async def _pack(self, topic: str, partition: int, records: Sequence[Send], more: Headers) -> list[_Pending]:
         producer = self._producer
         assert producer is not None
         pending: list[_Pending] = []
@@ -87,7 +99,7 @@ class BatchProducer:
 
         batch = producer.create_batch()
         for send in records:
-            headers = list(send.headers)
+            headers = [*send.headers, *more]
             if batch.append(key=send.key, value=send.value, timestamp=None, headers=headers) is None:
                 await hand_over(batch)
                 batch = producer.create_batch()

@@ -15,10 +15,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.partitioner import murmur2
 from aiokafka.structs import OffsetAndMetadata
 
-from services.streaming.handler import Headers, Send
+from services.streaming.epochs import epoch_of, headers_of
+from services.streaming.handler import Send
 from services.streaming.producer import BatchProducer
 
-EPOCH_HEADER = "epoch"
 MARK_KEY = b"\x00epoch"
 """The key of a record that holds an epoch and no state. No state has it: keys of states are texts without NUL."""
 _POLL_MS = 500
@@ -39,12 +39,6 @@ class Stored(NamedTuple):
     offset: int
     epoch: int
     value: bytes
-
-
-def epoch_of(headers: Headers) -> int:
-    """The epoch that a record carries; 0 where it carries none."""
-    value = dict(headers).get(EPOCH_HEADER, b"")
-    return int(value) if value.isdigit() else 0
 
 
 async def newest(brokers: str, changelog: str, partitions: int, key: bytes, tell: Tell) -> Stored | None:
@@ -118,7 +112,7 @@ async def mark(brokers: str, changelog: str, epochs: Mapping[int, int]) -> None:
     await producer.start()
     try:
         for partition, epoch in epochs.items():
-            record = Send(changelog, MARK_KEY, b"", [(EPOCH_HEADER, str(epoch).encode())])
+            record = Send(changelog, MARK_KEY, b"", headers_of(epoch))
             await producer.write_to(changelog, partition, [record])
     finally:
         await producer.stop()

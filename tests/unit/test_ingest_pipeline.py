@@ -88,7 +88,7 @@ def test_what_ingest_fills_is_overwritten_whatever_was_sent(pipeline: Pipeline) 
     unknown = potassium(codings=[{"system": "LOINC", "code": "0-0"}], analyte="potassium", canonical_value=7.4)
     result = one(pipeline.take(dumped(unknown), HERE))
     assert (result.analyte, result.canonical_value) == ("", None)
-    drug = {"text": "Warfarin 5 mg tablet", "resolution": "unresolved", "ingredients": [{"name": "aspirin"}]}
+    drug = {"text": "Warfarin 5 mg tablet", "resolution": "unresolved", "ingredients": [{"name": "Coumadin"}]}
     named = one(pipeline.take(dumped(order(drug=drug)), HERE))
     assert [i.name for i in named.drug.ingredients] == ["warfarin"]
     assert named.drug.resolution == "name"

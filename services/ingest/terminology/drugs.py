@@ -2,12 +2,14 @@
 
 In order: a code that the knowledge has, the text, the displays of the codes, the ingredients that the source named. Only
 exact names count; a name that is not understood as a whole stays unresolved, because a wrong ingredient is worse than none. So
-does a medicine whose code and name are different medicines: one of the two is a slip, and nobody here knows which.
+does a medicine that is said in two ways (by code, by name, by its ingredients) which are different medicines: one of them is a
+slip, and nobody here knows which.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import combinations
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -37,17 +39,19 @@ class DrugResolver:
 
     def resolve(self, drug: Drug) -> Drug:
         """``drug`` with ``ingredients``, ``form`` where the name says it, and ``resolution``. What was received (``text``,
-        ``codings``) is not changed; what the source said of form and strength stands over what the name says."""
-        named = tuple(self._given(drug.ingredients))
+        ``codings``, and ``ingredients`` when nothing is understood) is not changed; what the source said of form and strength
+        stands over what the name says."""
+        given = self._given(drug.ingredients)
         by_code = self._first(self._names_of_codes(drug))
         by_name = self._first([drug.text, *(coding.display for coding in drug.codings)])
-        if by_code is not None and by_name is not None and _different(by_code, by_name):
+        said = [(r, how) for r, how in ((by_code, "code"), (by_name, "name"), (given, "given")) if r is not None]
+        if not said:
+            return replace(drug, resolution="unresolved")
+        if any(_different(one, other) for (one, _), (other, _) in combinations(said, 2)):
             return replace(drug, ingredients=(), resolution="unresolved")
-        if by_code is not None:
-            return _resolved(drug, by_code, named, "code")
-        if by_name is not None:
-            return _resolved(drug, by_name, named, "name")
-        return replace(drug, ingredients=named, resolution="given" if named else "unresolved")
+        # "heparin" in "D5W": the diluent does not hide what is in it
+        reading, how = next(((r, how) for r, how in said if r.ingredients), said[0])
+        return _resolved(drug, reading, given.ingredients if given is not None else (), how)
 
     def _names_of_codes(self, drug: Drug) -> Iterable[str]:
         for coding in drug.codings:
@@ -57,15 +61,23 @@ class DrugResolver:
     def _first(self, texts: Iterable[str]) -> Reading | None:
         return next((reading for text in texts if text and (reading := self._reader.read(text)) is not None), None)
 
-    def _given(self, ingredients: Iterable[Ingredient]) -> Iterable[Ingredient]:
-        """The ingredients that a source named, by their RxNorm names where we know them."""
-        for ingredient in ingredients:
-            name = plain_name(ingredient.name)
-            known = self._knowledge.drug_names.get(name, ())
-            if len(known) > 1:
-                yield from map(Ingredient, known)
-            else:
-                yield replace(ingredient, name=known[0] if known else name or ingredient.name)
+    def _given(self, ingredients: Iterable[Ingredient]) -> Reading | None:
+        """The ingredients that a source named, by their RxNorm names where we know them and as received where we do not;
+        None when we know none of them."""
+        found: dict[str, Ingredient] = {}
+        read = [(ingredient, self._reader.read(ingredient.name)) for ingredient in ingredients]
+        for ingredient, reading in read:
+            for each in _as_named(ingredient, reading):
+                found.setdefault(each.name, each)
+        return Reading(tuple(found.values()), "") if any(reading is not None for _, reading in read) else None
+
+
+def _as_named(ingredient: Ingredient, reading: Reading | None) -> tuple[Ingredient, ...]:
+    if reading is None:
+        return (replace(ingredient, name=plain_name(ingredient.name) or ingredient.name),)
+    if len(reading.ingredients) != 1:
+        return reading.ingredients
+    return (_completed(reading.ingredients[0], ingredient),)
 
 
 def _different(one: Reading, other: Reading) -> bool:

@@ -19,7 +19,7 @@ _KINDS: dict[Any, Kind] = {
     tuple[Coding, ...]: "codings",
 }  # fmt: skip
 _NOT_MAPPED = {
-    "source", "timing", "event_id", "ingested_at", "origin", "analyte", "canonical_value", "canonical_unit",
+    "source", "timing", "event_id", "ingested_at", "origin", "analyte", "canonical_value", "canonical_unit", "remark",
     "drug.ingredients", "drug.resolution",
 }  # fmt: skip
 

@@ -1,0 +1,94 @@
+"""All lanes of an engine: born when their partition is restored, dead when it is revoked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import structlog
+
+from services.streaming.errors import LaneLost
+from services.streaming.lane import Lane, Memory, Shared
+
+REVOKE_SECONDS = 3.0
+"""How long a revocation waits for what is in hand; well below the session time-out, after which the group would go on alone."""
+
+log = structlog.get_logger(__name__)
+
+
+class Lanes:
+    """``memory`` opens the place of a partition's states at its lane's birth and tells the lane's epoch."""
+
+    def __init__(
+        self,
+        shared: Shared,
+        memory: Callable[[int], tuple[int, Memory | None]],
+        on_lost: Callable[[], None],
+        on_error: Callable[[Exception], None],
+    ) -> None:
+        self._shared, self._memory = shared, memory
+        self._on_lost, self._on_error = on_lost, on_error
+        self._lanes: dict[int, Lane] = {}
+        self._open = False
+        self._lost: set[int] = set()
+        """Partitions whose lane died before they were revoked: nobody reads them until they are assigned anew."""
+
+    def __iter__(self) -> Any:
+        return iter(list(self._lanes.values()))
+
+    def begin(self) -> None:
+        """Partitions are assigned."""
+        self._open = True
+
+    def has_room(self, partition: int) -> bool:
+        lane = self._lanes.get(partition)
+        return partition not in self._lost and (lane is None or not lane.queue.full)
+
+    def take(self, event: Any) -> None:
+        """A fetch of an input partition, of the present assignment. Raises what the birth of a lane raises."""
+        partition = event.message.partition
+        if not self._open or partition in self._lost:
+            return
+        lane = self._lanes.get(partition)
+        if lane is None:
+            epoch, memory = self._memory(partition)
+            lane = self._lanes[partition] = Lane(
+                partition, epoch, self._shared, memory, lambda error: self._ended(partition, error)
+            )
+        lane.queue.put(event.value.records, event.ack)
+
+    async def finish(self, seconds: float) -> None:
+        """Let every lane end what it has in hand, for at most ``seconds``; then they are dead."""
+        self._open = False
+        lanes = list(self._lanes.values())
+        if lanes:
+            ending = [asyncio.ensure_future(lane.finish()) for lane in lanes]
+            _, late = await asyncio.wait(ending, timeout=seconds)
+            for each in late:
+                each.cancel()
+            if late:
+                log.warning("batches in hand were given up; they will be read again", partitions=len(late))
+        for lane in lanes:
+            lane.kill()
+        self._lanes.clear()
+        self._lost.clear()
+
+    async def look(self, ends: Iterable[tuple[int, int]]) -> None:
+        """``ends``: partition and end of its changelog, of lanes that were idle before and since it was asked for."""
+        for partition, end in ends:
+            lane = self._lanes.get(partition)
+            if lane:
+                await lane.look(end)
+
+    def _ended(self, partition: int, error: Exception) -> None:
+        self._lanes.pop(partition, None)
+        self._lost.add(partition)
+        if isinstance(error, LaneLost):
+            log.warning(
+                "a lane ends before its time; the worker joins its group anew", partition=partition, why=str(error)
+            )
+            self._shared.metrics.fenced.labels("lost").inc()
+            self._on_lost()
+        else:
+            self._on_error(error)

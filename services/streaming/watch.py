@@ -1,0 +1,103 @@
+"""Looks, every second, at what moves by itself: lag, restore, sizes; at a pulse that was missed; and, of idle lanes, whether
+somebody else has written to their changelog."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from aiokafka.errors import KafkaError
+from faust.types import TP
+
+from services.streaming.lanes import Lanes
+from services.streaming.metrics import StreamMetrics
+from services.streaming.pulse import Pulse
+from services.streaming.stores import Stores
+
+WATCH_SECONDS = 1.0
+LOOK_EVERY = 3
+"""Looks at the changelogs' ends in so many rounds once."""
+
+log = structlog.get_logger(__name__)
+
+
+class Watch:
+    def __init__(
+        self,
+        app: Any,
+        lanes: Lanes,
+        stores: Stores | None,
+        changelog: str | None,
+        metrics: StreamMetrics,
+        pulse: Pulse,
+        rejoin: Callable[[], None],
+    ) -> None:
+        self._app, self._lanes, self._stores, self._changelog = app, lanes, stores, changelog
+        self._metrics, self._pulse, self._rejoin = metrics, pulse, rejoin
+        self._lags: set[tuple[str, str]] = set()
+        self._told = 0.0
+        self.restore_left = 0
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        rounds = 0
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            rounds += 1
+            self._restore()
+            self._lag()
+            self._sizes()
+            if self._pulse.missed:
+                self._rejoin()
+            if self._changelog and rounds % LOOK_EVERY == 0:
+                await self._look(self._changelog)
+
+    def forget(self) -> None:
+        """The partitions are gone; a last value that stays would look like a lag."""
+        for topic, partition in self._lags:
+            self._metrics.lag.remove(topic, partition)
+        for partition in {partition for _, partition in self._lags}:
+            self._metrics.lag_time.remove(partition)
+        self._lags.clear()
+
+    def _restore(self) -> None:
+        if self._changelog is None:
+            return
+        recovery = self._app.tables.recovery
+        self.restore_left = max(0, recovery.active_remaining_total()) if recovery.in_recovery else 0
+        self._metrics.restore_left.set(self.restore_left)
+        if self.restore_left and time.monotonic() - self._told > 2 * WATCH_SECONDS:
+            self._told = time.monotonic()
+            log.info("restoring the state", records_left=self.restore_left)
+
+    def _lag(self) -> None:
+        for lane in self._lanes:
+            behind = 0
+            for topic, offset in lane.next_offset.items():
+                lag = max(0, (self._app.consumer.highwater(TP(topic, lane.partition)) or 0) - offset)
+                self._metrics.lag.labels(topic, str(lane.partition)).set(lag)
+                self._lags.add((topic, str(lane.partition)))
+                behind += lag
+            if lane.next_offset:
+                age = max(0.0, time.time() - lane.handled_until / 1000) if behind else 0.0
+                self._metrics.lag_time.labels(str(lane.partition)).set(age)
+
+    def _sizes(self) -> None:
+        self._metrics.queue.set(sum(lane.queue.records for lane in self._lanes))
+        self._metrics.cache_size.set(sum(lane.cache_bytes for lane in self._lanes))
+        if self._stores:
+            self._metrics.state_size.set(self._stores.size())
+
+    async def _look(self, changelog: str) -> None:
+        idle = [TP(changelog, lane.partition) for lane in self._lanes if lane.idle]
+        if not idle:
+            return
+        try:
+            ends = await self._app.consumer.highwaters(*idle)
+        except (KafkaError, TimeoutError) as error:
+            log.warning("the ends of the changelog could not be read", error=type(error).__name__)
+            return
+        await self._lanes.look((tp.partition, end) for tp, end in ends.items())
