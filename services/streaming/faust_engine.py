@@ -89,10 +89,22 @@ class Engine:
         self._app.agent(source, name="batches")(self._consume)
         self._app.on_partitions_assigned.connect(cast(Any, self._assigned))
         self._app.on_rebalance_complete.connect(cast(Any, self._restored))
-        self._watch = Watch(self._app, self._lanes, self._stores, self._changelog, metrics, self._pulse, self._rejoin)
+        self._watch = Watch(
+            self._app,
+            self._lanes,
+            self._stores,
+            self._changelog,
+            metrics,
+            self._pulse,
+            self._rejoin,
+            self._producer.answers,
+        )
 
     def ready(self) -> str:
-        """What the engine still waits for; empty when partitions are assigned and their state is restored."""
+        """What the engine still waits for; empty when partitions are assigned, their state is restored and the broker
+        answers."""
+        if self._watch.broker_away and not self._waits_for:
+            return "the broker, which does not answer; what is in hand is sent when it does"
         left = self._watch.restore_left
         return (
             f"{self._waits_for} ({left} records of the changelog left)" if self._waits_for and left else self._waits_for

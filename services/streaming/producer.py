@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
 from services.streaming.handler import Headers, Send
 
+ANSWER_SECONDS = 2.0
 MAX_BATCH_BYTES = 1 << 20
 MAX_REQUEST_BYTES = 18 << 20
 
@@ -52,6 +54,15 @@ class BatchProducer:
         )
         await producer.start()
         self._producer = producer
+
+    async def answers(self) -> bool:
+        """Whether a broker answers now."""
+        assert self._producer is not None
+        try:
+            cluster = await asyncio.wait_for(self._producer.client.fetch_all_metadata(), ANSWER_SECONDS)
+        except (KafkaError, TimeoutError, OSError):
+            return False
+        return bool(cluster.brokers())
 
     async def stop(self) -> None:
         producer, self._producer = self._producer, None

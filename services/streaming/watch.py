@@ -1,11 +1,11 @@
-"""Looks, every second, at what moves by itself: lag, restore, sizes; at a pulse that was missed; and, of idle lanes, whether
-somebody else has written to their changelog."""
+"""Looks, every second, at what moves by itself: lag, restore, sizes; at a pulse that was missed; whether the broker answers;
+and, of idle lanes, whether somebody else has written to their changelog."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
@@ -19,7 +19,7 @@ from services.streaming.stores import Stores
 
 WATCH_SECONDS = 1.0
 LOOK_EVERY = 3
-"""Looks at the changelogs' ends in so many rounds once."""
+"""Asks the broker, and looks at the changelogs' ends, in so many rounds once."""
 
 log = structlog.get_logger(__name__)
 
@@ -34,12 +34,14 @@ class Watch:
         metrics: StreamMetrics,
         pulse: Pulse,
         rejoin: Callable[[], None],
+        answers: Callable[[], Awaitable[bool]],
     ) -> None:
         self._app, self._lanes, self._stores, self._changelog = app, lanes, stores, changelog
-        self._metrics, self._pulse, self._rejoin = metrics, pulse, rejoin
+        self._metrics, self._pulse, self._rejoin, self._answers = metrics, pulse, rejoin, answers
         self._lags: set[tuple[str, str]] = set()
         self._told = 0.0
         self.restore_left = 0
+        self.broker_away = False
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -50,10 +52,12 @@ class Watch:
             self._restore()
             self._lag()
             self._sizes()
-            if self._pulse.missed:
+            if self._pulse.missed and self._lanes.open:
                 self._rejoin()
-            if self._changelog and rounds % LOOK_EVERY == 0:
-                await self._look(self._changelog)
+            if rounds % LOOK_EVERY == 0:
+                self.broker_away = not await self._answers()
+                if self._changelog and not self.broker_away:
+                    await self._look(self._changelog)
 
     def forget(self) -> None:
         """The partitions are gone; a last value that stays would look like a lag."""
