@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Literal
 
@@ -130,6 +131,10 @@ def plain_name(text: str) -> str:
 
 
 def plain_unit(text: str) -> str:
-    """A unit as a key: lower case, no spaces, one spelling of micro and of powers."""
+    """A unit as a key: lower case, no spaces, one spelling of micro and of powers (``10³``, ``10**3`` and ``10*3``)."""
     unit = "".join(text.lower().split()).replace("μ", "u").replace("µ", "u").replace("×", "x").replace("**", "^")
+    unit = re.sub(r"[⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda found: "^" + found[0].translate(_RAISED), unit).replace("mm^3", "mm3")
     return unit.replace("*", "^").removeprefix("x")
+
+
+_RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")

@@ -169,6 +169,7 @@ async def _summary(tally: Tally, follower: Follower, receiver: WebhookReceiver, 
     # rows of the extract are judged by `send`; everything else by ingest
     table.add_row("refused", counts(_by_label(exposed, "rxvigil_ingest_refused", "reason") + tally.refused_here))
     table.add_row("ignored", counts(_by_label(exposed, "rxvigil_ingest_ignored", "kind") + tally.ignored))
+    table.add_row("unusable", counts(_by_label(exposed, "rxvigil_ingest_unusable_results", "reason")))
     table.add_row("alerts", counts(Counter(f"{a.severity} {a.status}" for a in follower.alerts())))
     repeated = receiver.deliveries.total() - len(receiver.deliveries)
     table.add_row("deliveries", f"{len(receiver.deliveries)} to the webhook, {repeated} repeated")

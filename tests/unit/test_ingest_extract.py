@@ -19,6 +19,7 @@ from services.ingest.formats.extract.cells import Times, UnreadableError
 from services.ingest.formats.extract.mapping import Mapping, MappingError, load
 from services.ingest.formats.extract.rows import LookUp, header_of, look_up, rows
 from services.ingest.formats.extract.table import Extract
+from services.ingest.formats.extract.targets import target_of
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -311,6 +312,12 @@ def fault(fields: str, header: str = "ID,SEEN,X") -> str:
 def test_a_table_that_does_not_fit_its_file_says_why(fields: str, said: list[str]) -> None:
     text = fault(fields)
     assert all(part in text for part in said), text
+
+
+@pytest.mark.parametrize("field", ["analyte", "canonical_value", "canonical_unit", "remark", "ingested_at", "origin"])
+def test_what_ingest_fills_is_no_field_of_a_mapping(field: str) -> None:
+    with pytest.raises(MappingError, match="no such field"):
+        target_of(LabResult, field, "lab.toml")
 
 
 def test_a_required_field_that_no_column_fills_is_named() -> None:

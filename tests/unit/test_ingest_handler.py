@@ -41,6 +41,14 @@ def order(patient: str, number: int = 1, **more: Any) -> dict[str, Any]:
     return fields | more
 
 
+def result(**more: Any) -> dict[str, Any]:
+    fields = {
+        "type": "lab_result", "patient_id": "p", "source": "lab", "record_id": "k1", "status": "final", "value": 7.4,
+        "occurred_at": "2026-11-02T08:00:00Z", "codings": [{"system": "LOINC", "code": "2823-3"}],
+    }  # fmt: skip
+    return fields | more
+
+
 def dumped(value: Any) -> bytes:
     return json.dumps(value).encode()
 
@@ -180,3 +188,27 @@ def test_the_metrics_count_each_end_by_its_kind() -> None:
     assert [count("drugs", resolution=how) for how in ("name", "unresolved")] == [1, 1]
     assert [count("refused", reason=why) for why in ("not_json", "empty")] == [1, 1]
     assert count("ignored", kind="empty_list") == 1
+
+
+def test_the_metrics_count_results_that_rules_cannot_use_by_why() -> None:
+    metrics = IngestMetrics()
+    handler = IngestHandler(Pipeline(load(), lambda: NOW), lambda: NOW, metrics.watch)
+    potassium = {"system": "LOINC", "code": "2823-3"}
+    sent = [
+        {"unit": "mmol/L"},
+        {"unit": "furlongs"},
+        {"unit": "furlongs"},
+        {},
+        {"unit": "mmol/L", "value": -7.5},
+        {"unit": "mmol/L", "codings": [potassium, {"system": "LOINC", "code": "2951-2"}]},
+        {"unit": "mmol/L", "value": None},
+    ]
+    values = [dumped(result(**each)) for each in sent]
+    handler.handle([record(value, n) for n, value in enumerate(values)], {})
+    counted = {
+        sample.labels["reason"]: sample.value
+        for family in metrics.registry.collect()
+        for sample in family.samples
+        if sample.name == "rxvigil_ingest_unusable_results_total"
+    }
+    assert counted == {"unknown_unit": 2, "no_unit": 1, "implausible": 1, "no_analyte": 1, "no_value": 1}

@@ -80,11 +80,11 @@ def test_what_ingest_fills_is_overwritten_whatever_was_sent(pipeline: Pipeline) 
         "event_id": "mine", "ingested_at": "1999-01-01T00:00:00Z",
         "origin": {"topic": "mine", "partition": 9, "offset": 9, "index": 9},
     }  # fmt: skip
-    result = one(
-        pipeline.take(dumped(potassium(**claimed, analyte="sodium", canonical_value=1.0, canonical_unit="x")), HERE)
-    )
+    filled = {"analyte": "sodium", "canonical_value": 1.0, "canonical_unit": "x", "remark": "implausible"}
+    result = one(pipeline.take(dumped(potassium(**claimed, **filled)), HERE))
     assert (result.event_id, result.ingested_at, result.origin) == (event_id(HERE), NOW, HERE)
     assert (result.analyte, result.canonical_value, result.canonical_unit) == ("potassium", 7.4, "mmol/L")
+    assert result.remark == ""
     unknown = potassium(codings=[{"system": "LOINC", "code": "0-0"}], analyte="potassium", canonical_value=7.4)
     result = one(pipeline.take(dumped(unknown), HERE))
     assert (result.analyte, result.canonical_value) == ("", None)
@@ -126,9 +126,25 @@ def test_a_result_keeps_what_was_received_beside_the_canonical_value(pipeline: P
     assert isinstance(event, LabResult)
     assert (event.value, event.unit, event.comparator) == (7.4, "mEq/L", ">")
     assert (event.analyte, event.canonical_value, event.canonical_unit) == ("potassium", 7.4, "mmol/L")
-    for odd in ({"unit": "furlongs"}, {"unit": ""}, {"value": None}):
-        event = one(pipeline.take(dumped(potassium(**odd)), HERE))
-        assert (event.analyte, event.canonical_value) == ("potassium", None), odd
+
+
+@pytest.mark.parametrize(
+    ("odd", "analyte", "canonical", "remark"),
+    [
+        ({"unit": "furlongs"}, "potassium", None, "unknown_unit"),
+        ({"unit": ""}, "potassium", None, "no_unit"),
+        ({"value": None}, "potassium", None, "no_value"),
+        ({"value": 75}, "potassium", 75, "implausible"),
+        ({"value": -7.5}, "potassium", None, "implausible"),
+        ({"codings": [{"system": "LOINC", "code": "2828-2"}]}, "", None, "no_analyte"),
+        ({"codings": [{"system": "LOINC", "code": c} for c in ("2823-3", "2951-2")]}, "", None, "no_analyte"),
+    ],
+)
+def test_a_result_says_why_rules_cannot_use_it_as_it_is(
+    pipeline: Pipeline, odd: dict[str, Any], analyte: str, canonical: float | None, remark: str
+) -> None:
+    event = one(pipeline.take(dumped(potassium(**odd)), HERE))
+    assert (event.analyte, event.canonical_value, event.remark) == (analyte, canonical, remark)
 
 
 def test_a_refusal_is_a_dead_letter_with_place_time_and_bytes(pipeline: Pipeline) -> None:

@@ -46,6 +46,7 @@ PUBLISHED: dict[tuple[str, str], tuple[float | None, float | None]] = {
     ("platelets", "newborn"): (53, 916),
     ("calcium", "newborn"): (6.49, 12.7),
     ("white blood cells", "newborn"): (2.1, 42.9),
+    ("pH", "newborn"): (7.21, 7.59),
 }
 
 
@@ -56,6 +57,17 @@ def rows(file: Path) -> list[dict[str, str]]:
 
 def test_the_limits_are_those_published() -> None:
     assert {key: (limit.low, limit.high) for key, limit in KNOWLEDGE.limits.items()} == PUBLISHED
+
+
+def test_a_limit_that_is_not_used_says_why() -> None:
+    left_out = {row["analyte"]: row["reason"] for row in rows(Path("labs/left_out.csv"))}
+    assert left_out["ionized calcium of children and newborns"]
+    assert ("ionized calcium", "child") not in KNOWLEDGE.limits
+
+
+def test_every_band_of_children_has_the_analytes_of_the_other() -> None:
+    of_band = {band: {analyte for analyte, b in KNOWLEDGE.limits if b == band} for band in ("child", "newborn")}
+    assert of_band["child"] == of_band["newborn"]
 
 
 def test_what_kills_within_hours_is_critical_and_a_high_count_is_not() -> None:

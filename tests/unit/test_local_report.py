@@ -13,7 +13,7 @@ from rich.table import Table
 
 from schemas.alerts import Alert
 from schemas.dead_letters import DeadLetter
-from schemas.events import Dispensing, Drug, Event, Patient, Prescription
+from schemas.events import Dispensing, Drug, Event, Ingredient, LabResult, Patient, Prescription, Remark
 from schemas.values import Coding
 from services.ingest.pipeline import Taken
 from services.local.report import MOST_FREQUENT, Tally, alert_table, counts, summary
@@ -53,7 +53,8 @@ def test_what_is_not_resolved_is_counted_under_what_was_received() -> None:
     coded = (Coding("NDC", "00093", "Some tablet"), Coding("local", "7"))
     tally.add(taken(ordered(text="XR", resolution="unresolved"), ordered(text="XR", resolution="unresolved")))
     tally.add(taken(ordered(codings=coded, resolution="unresolved"), ordered(resolution="unresolved")))
-    assert tally.unresolved == {"XR": 2, "NDC 00093 Some tablet": 1, "no name": 1}
+    tally.add(taken(ordered(ingredients=(Ingredient("novelium"), Ingredient("ignotium")), resolution="unresolved")))
+    assert tally.unresolved == {"XR": 2, "NDC 00093 Some tablet": 1, "no name": 1, "novelium + ignotium": 1}
 
 
 @pytest.mark.parametrize(
@@ -72,6 +73,33 @@ def test_the_summary_names_the_most_frequent_unresolved_and_no_more() -> None:
     assert f"drug-{MOST_FREQUENT + 2:02} ({MOST_FREQUENT + 3})" in shown
     assert "drug-02" not in shown
     assert shown.count("drug-") == MOST_FREQUENT
+
+
+def result(remark: Remark, *codings: Coding, **more: Any) -> LabResult:
+    return LabResult(**CARRIED, status="final", codings=codings or (Coding("LOINC", "2823-3"),), remark=remark, **more)
+
+
+def test_results_that_no_rule_can_use_are_counted_by_why_and_by_what_they_were() -> None:
+    tally = Tally()
+    coded = (Coding("lab", "CA125"), Coding("http://loinc.org", "10334-1", "Cancer Ag 125"))
+    tally.add(taken(result(""), result("no_analyte", *coded), result("no_analyte", *coded)))
+    tally.add(taken(result("no_analyte", coded[0]), result("unknown_unit", analyte="potassium", unit="mg", value=7.77)))
+    tally.add(taken(result("no_unit", analyte="potassium", value=7.77), Patient(**CARRIED)))
+    assert tally.remarks == {"no_analyte": 3, "unknown_unit": 1, "no_unit": 1}
+    assert tally.unusable == {
+        "http://loinc.org 10334-1 Cancer Ag 125": 2, "lab CA125": 1, "potassium, mg: unknown_unit": 1,
+        "potassium, no unit: no_unit": 1,
+    }  # fmt: skip
+    shown = text(summary(tally))
+    assert "5: no_analyte 3, no_unit 1, unknown_unit 1" in shown
+    assert "http://loinc.org 10334-1 Cancer Ag 125 (2); lab CA125 (1); " in shown
+    assert "7.77" not in shown, "a value is nobody's business here"
+
+
+def test_a_summary_without_such_results_says_nothing_of_them() -> None:
+    tally = Tally()
+    tally.add(taken(result("")))
+    assert "unusable" not in text(summary(tally))
 
 
 def test_a_name_with_brackets_is_shown_as_it_is() -> None:

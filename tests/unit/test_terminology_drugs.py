@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from knowledge.loader import load
 from schemas.events import Drug, Ingredient
@@ -68,6 +69,17 @@ def named(text: str) -> Drug:
         ("Kaletra", "lopinavir + ritonavir"),
         ("Paxlovid", "nirmatrelvir + ritonavir"),
         ("Vytorin", "ezetimibe + simvastatin"),
+        ("6-mercaptopurine 50 mg tab", "mercaptopurine"),
+        ("6-MP", "mercaptopurine"),
+        ("6 MP", "mercaptopurine"),
+        ("Maxalt-MLT 10 mg", "rizatriptan"),
+        ("Irinotecan liposomal", "irinotecan"),
+        ("irinotecan liposome 43 mg/10 mL", "irinotecan"),
+        ("Insulin regular", "insulin human"),
+        ("Insulin Regular 100 units/mL", "insulin human"),
+        ("Recorlev", "levoketoconazole"),
+        ("Krazati 200 mg tablet", "adagrasib"),
+        ("Vanflyta", "quizartinib"),
         ("Tobradex", "tobramycin + dexamethasone"),
         ("{7 (lansoprazole 15 MG Oral Capsule) / 14 (Naproxen 500 MG Oral Tablet) } Pack", "lansoprazole + naproxen"),
     ],
@@ -219,6 +231,49 @@ def test_what_the_source_named_is_given_when_it_named_nothing_else() -> None:
 def test_what_the_source_named_helps_when_the_name_is_not_understood() -> None:
     found = RESOLVE(Drug(text="House mixture 7", ingredients=(Ingredient("warfarin"),)))
     assert (names(found), found.resolution) == (("warfarin",), "given")
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (("Phenelzine sulfate", "meperidine HCl"), ("phenelzine", "meperidine")),
+        (("Nardil", "Pethidine"), ("phenelzine", "meperidine")),
+        (("Percocet",), ("oxycodone", "acetaminophen")),
+        (("warfarin sodium 5 mg", "Coumadin"), ("warfarin",)),
+        (("phenelzine sulfate", "Novelium"), ("phenelzine", "novelium")),
+    ],
+)
+def test_ingredients_that_the_source_named_are_read_as_names_are(
+    said: tuple[str, ...], expected: tuple[str, ...]
+) -> None:
+    found = RESOLVE(Drug(ingredients=tuple(map(Ingredient, said))))
+    assert (names(found), found.resolution) == (expected, "given")
+
+
+def test_a_form_in_a_named_ingredient_is_the_form() -> None:
+    assert RESOLVE(Drug(ingredients=(Ingredient("Selegiline patch"),))).form == "patch"
+
+
+def test_ingredients_that_nobody_knows_are_kept_as_received_and_unresolved() -> None:
+    drug = Drug(ingredients=(Ingredient("Novelium"), Ingredient("Ignotium")))
+    assert RESOLVE(drug) == replace(drug, resolution="unresolved")
+
+
+@pytest.mark.parametrize(
+    "drug",
+    [
+        Drug(text="Warfarin 5 mg tablet", ingredients=(Ingredient("aspirin"),)),
+        Drug(codings=(Coding("ATC", "C10AA01"),), ingredients=(Ingredient("aspirin"),)),
+    ],
+)
+def test_what_was_given_and_a_name_or_code_of_another_medicine_are_not_decided_between(drug: Drug) -> None:
+    found = RESOLVE(drug)
+    assert (found.resolution, found.ingredients) == ("unresolved", ())
+
+
+def test_a_diluent_does_not_hide_what_the_source_says_is_in_it() -> None:
+    found = RESOLVE(Drug(text="D5W", ingredients=(Ingredient("heparin sodium"),)))
+    assert (names(found), found.resolution) == (("heparin",), "given")
 
 
 def test_what_the_source_said_of_strength_and_form_stands() -> None:

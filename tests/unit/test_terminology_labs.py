@@ -7,8 +7,10 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from knowledge.loader import load
+from knowledge.model import Analyte
 from schemas.values import Coding
 from services.ingest.terminology.labs import Measured, canonical
 
@@ -39,6 +41,17 @@ def measured(loinc: str, value: float | None, unit: str, system: str = "LOINC") 
         ("777-3", 36, "10^9/L", "platelets", 36, "K/uL"),
         ("777-3", 36, "10E9/L", "platelets", 36, "K/uL"),
         ("777-3", 36000, "/mm3", "platelets", 36, "K/uL"),
+        ("777-3", 36000, "/mm³", "platelets", 36, "K/uL"),
+        ("777-3", 36, "/nL", "platelets", 36, "K/uL"),
+        ("777-3", 36, "1/nL", "platelets", 36, "K/uL"),
+        ("777-3", 36, "10³/µL", "platelets", 36, "K/uL"),
+        ("777-3", 36, "×10³/mm³", "platelets", 36, "K/uL"),
+        ("777-3", 36, "10⁹/L", "platelets", 36, "K/uL"),
+        ("777-3", 36, "10*6/mL", "platelets", 36, "K/uL"),
+        ("777-3", 36, "Gpt/l", "platelets", 36, "K/uL"),
+        ("6690-2", 1.9, "Tsd./µl", "white blood cells", 1.9, "K/uL"),
+        ("6690-2", 1.9, "10⁹/l", "white blood cells", 1.9, "K/uL"),
+        ("2823-3", 6.3, "mval/l", "potassium", 6.3, "mmol/L"),
         ("17861-6", 2.5, "mmol/L", "calcium", 10.0, "mg/dL"),
         ("17861-6", 5.0, "mEq/L", "calcium", 10.0, "mg/dL"),
         ("19123-9", 1.0, "mmol/L", "magnesium", 2.43, "mg/dL"),
@@ -108,7 +121,27 @@ def test_what_is_not_understood_has_no_value_and_says_why(value: float | None, u
 
 def test_an_implausible_value_is_flagged_and_kept() -> None:
     assert measured("2823-3", 44, "mmol/L") == ("potassium", 44, "mmol/L", "implausible")
-    assert measured("2823-3", -1, "mmol/L").remark == "implausible"
+    assert measured("2160-0", 0.001, "mg/dL") == ("creatinine", 0.001, "mg/dL", "implausible")
+
+
+def test_there_is_no_concentration_below_nothing() -> None:
+    for loinc in ("2823-3", "777-3", "6690-2"):
+        for unit in ("mmol/L", "K/uL"):
+            assert measured(loinc, -7.5, unit).value is None
+    assert measured("2823-3", -7.5, "mmol/L") == ("potassium", None, "", "implausible")
+
+
+def test_what_may_be_negative_says_so_by_its_plausible_range() -> None:
+    excess = Analyte(name="base excess", unit="mmol/L", factors={"mmol/l": 1}, plausible=(-30, 30))
+    knowledge = replace(KNOWLEDGE, analytes={"1925-7": excess})
+    assert canonical((Coding("LOINC", "1925-7"),), -12, "mmol/L", knowledge) == ("base excess", -12, "mmol/L", "")
+
+
+def test_two_codes_of_one_analyte_agree_and_of_two_contradict_each_other() -> None:
+    potassium, whole_blood, sodium = (Coding("LOINC", code) for code in ("2823-3", "6298-4", "2951-2"))
+    assert canonical((potassium, whole_blood), 4.0, "mmol/L", KNOWLEDGE).analyte == "potassium"
+    assert canonical((potassium, sodium), 4.0, "mmol/L", KNOWLEDGE) == ("", None, "", "no_analyte")
+    assert canonical((Coding("LOINC", "1-8"), potassium), 4.0, "mmol/L", KNOWLEDGE).analyte == "potassium"
 
 
 def test_a_limit_published_in_another_unit_is_the_same_limit() -> None:

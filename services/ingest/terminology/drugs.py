@@ -69,7 +69,9 @@ class DrugResolver:
         for ingredient, reading in read:
             for each in _as_named(ingredient, reading):
                 found.setdefault(each.name, each)
-        return Reading(tuple(found.values()), "") if any(reading is not None for _, reading in read) else None
+        understood = [reading for _, reading in read if reading is not None]
+        form = next((reading.form for reading in understood if reading.form), "")
+        return Reading(tuple(found.values()), form) if understood else None
 
 
 def _as_named(ingredient: Ingredient, reading: Reading | None) -> tuple[Ingredient, ...]:
