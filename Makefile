@@ -17,11 +17,26 @@ demo: $(READY) ## a day on a ward, everything on this machine; ONCE=1 ends by it
 test: $(READY) ## all tests but the long fault runs
 	$(BIN)/pytest $(ARGS)
 
-faults: $(READY) ## the long fault runs: processes killed in the middle, again and again
-	RXVIGIL_FAULT_ROUNDS=$(or $(ROUNDS),5) $(BIN)/pytest -m faults $(ARGS)
+faults: $(READY) ## every fault twice in a row on real processes and real Kafka; report in build/faults.txt (half an hour)
+	$(BIN)/python -m tests.faults $(ARGS)
+	RXVIGIL_FAULT_ROUNDS=$(or $(ROUNDS),5) $(BIN)/pytest tests/faults/test_ward_day.py
 
-bench: $(READY) ## throughput and event-to-alert time beside a loop without a framework
+.PHONY: faults-short faults-broken
+faults-short: $(READY) ## the choice of them that `make test` runs too, below five minutes
+	$(BIN)/pytest -m faults $(ARGS)
+
+faults-broken: $(READY) ## three engines broken on purpose: succeeds when the fault runs catch each of them
+	$(BIN)/python -m tests.faults --broken $(ARGS)
+
+bench: $(READY) ## throughput, event-to-alert time, restore, workers, beside a loop without a framework (half an hour)
 	$(BIN)/python -m bench $(ARGS)
+
+.PHONY: bench-peers bench-short
+bench-peers: $(READY) ## the same beside Kafka Streams, Quix Streams and stock Faust, fetched at the first time
+	$(BIN)/python -m bench --peers $(ARGS)
+
+bench-short: $(READY) ## a small form of `make bench`, below a minute
+	$(BIN)/python -m bench --short $(ARGS)
 
 lint: $(READY) ## formatting, lint, types, import contracts
 	$(BIN)/ruff format --check .
