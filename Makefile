@@ -9,12 +9,12 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 help: ## show the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY) ## a day on a ward, everything on this machine; ONCE=1 ends by itself with a summary
 	$(BIN)/rxvigil demo $(if $(ONCE),--once)
 
-test: $(READY) ## all tests but the long fault runs
+test: $(READY) ## all tests, with a short choice of the fault runs
 	$(BIN)/pytest $(ARGS)
 
 faults: $(READY) ## every fault twice in a row on real processes and real Kafka; report in build/faults.txt (half an hour)
