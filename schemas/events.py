@@ -82,7 +82,8 @@ class Prescription(Event, frozen=True, kw_only=True, tag="prescription"):
     """An order and what became of it; ``record_id`` is the order's id and each change is a new ``version``.
 
     The order is in force from ``start`` (``occurred_at`` of its first version if not given) up to but not including
-    ``end``, unless it is held, discontinued or entered in error.
+    ``end``, unless it is held, discontinued or entered in error. ``one_time``: a single dose, due at ``start``. An order that
+    ends when it starts counts as one unless ``one_time`` is false; one that ends before it starts was never in force.
     """
 
     status: Literal["ordered", "changed", "held", "resumed", "discontinued", "entered_in_error"]
@@ -96,6 +97,7 @@ class Prescription(Event, frozen=True, kw_only=True, tag="prescription"):
     prescriber: Known[Key] = UNSET
     replaces: Known[Key] = UNSET
     reason: Known[Text] = UNSET
+    one_time: Known[bool] = UNSET
 
 
 class Dispensing(Event, frozen=True, kw_only=True, tag="dispensing"):

@@ -51,7 +51,11 @@ class MonitorHandler:
                 applied = {**after.applied, record.topic: record.offset}
                 changed[record.key] = replace(after, applied=applied)
             sends += map(_alert_record, alerts)
-        sends += (_picture_record(key, state) for key, state in changed.items() if isinstance(state, PatientState))
+        sends += (
+            _picture_record(key, state)
+            for key, state in changed.items()
+            if isinstance(state, PatientState) and _shows_more(state, states.get(key))
+        )
         return Outcome(changed, sends)
 
     def _take(self, record: Record, state: PatientState | None) -> tuple[PatientState | None, list[Alert]]:
@@ -93,6 +97,11 @@ def _received_at(record: Record) -> datetime | None:
 
 def _alert_record(alert: Alert) -> Send:
     return Send(topics.ALERTS, alert.patient_id.encode(), codec.encode(alert), cloudevents.alert_headers(alert))
+
+
+def _shows_more(state: PatientState, before: object | None) -> bool:
+    """Whether a reader of the picture would see anything new but the time."""
+    return not isinstance(before, PatientState) or picture(replace(state, clock=before.clock)) != picture(before)
 
 
 def _picture_record(key: bytes, state: PatientState) -> Send:

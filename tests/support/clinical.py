@@ -116,6 +116,7 @@ KNOWLEDGE: Any = SmallKnowledge(
         interaction(STATIN, "simvastatin", "clarithromycin"),
         interaction(STATIN, "simvastatin", "diltiazem", 10),
         interaction(SEROTONIN, "fluoxetine", "phenelzine"),
+        interaction(SEROTONIN, "citalopram", "phenelzine"),
     ],
     [limit("potassium", 2.8, 6.2), limit("potassium", 2.8, 6.4, "child"), limit("potassium", 2.8, 7.8, "newborn")],
 )

@@ -49,6 +49,14 @@ def test_a_batch_sends_each_alert_change_and_one_picture_a_patient() -> None:
     assert {send.key for send in sends} == {b"p"}
 
 
+def test_a_picture_is_sent_when_it_shows_something_new() -> None:
+    running = engine()
+    first, again = lab("potassium", 4.0, id="k"), lab("potassium", 4.0, 5, id="k", version=0)
+    assert len(of(topics.PICTURES, running.feed([record(first, 0)]))) == 1
+    assert running.feed([record(again, 1)]) == []
+    assert len(of(topics.PICTURES, running.feed([record(lab("potassium", 4.2, 6), 2)]))) == 1
+
+
 def test_records_below_the_applied_offset_are_skipped_and_the_state_is_the_same() -> None:
     first = engine()
     batch = [record(event, offset) for offset, event in enumerate(STORY)]

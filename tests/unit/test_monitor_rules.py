@@ -13,8 +13,8 @@ from knowledge.model import Advice
 from schemas import topics
 from schemas.alerts import Alert
 from schemas.dead_letters import DeadLetter
-from schemas.events import AnyEvent, Dosage, Drug, Ingredient, Prescription
-from schemas.values import UNSET, Quantity
+from schemas.events import AnyEvent, Dosage, Drug, Prescription
+from schemas.values import Quantity
 from services.monitor.evaluate import take_event
 from services.monitor.handler import MonitorHandler
 from services.monitor.patient.dose import daily_mg
@@ -113,11 +113,11 @@ def test_the_evidence_kept_of_one_analyte_is_bounded_and_the_newest() -> None:
 # --- the daily dose
 
 
-MG_5 = Ingredient("warfarin", strength=Quantity(5, "mg"))
+MG_5 = Quantity(5, "mg")
 
 
 @pytest.mark.parametrize(
-    ("dose", "frequency", "ingredient", "expected"),
+    ("dose", "frequency", "strength", "expected"),
     [
         (Quantity(5, "mg"), 2, None, 10),
         (Quantity(5, " MG "), 1, None, 5),
@@ -128,21 +128,25 @@ MG_5 = Ingredient("warfarin", strength=Quantity(5, "mg"))
         (Quantity(2, "tablets"), 2, MG_5, 20),
         (Quantity(1, "CAP", 2), 1, MG_5, 10),
         (Quantity(2, "tablets"), 2, None, None),
-        (Quantity(2, "tablets"), 2, Ingredient("warfarin"), None),
-        (Quantity(2, "tablets"), 2, Ingredient("warfarin", strength=Quantity(5, "mg/mL")), None),
+        (Quantity(2, "tablets"), 2, Quantity(5, "mg/mL"), None),
         (Quantity(5, "mL"), 2, MG_5, None),
         (Quantity(5, ""), 2, MG_5, None),
-        (Quantity(5, "mg"), UNSET, None, None),
         (Quantity(5, "mg"), None, None, None),
-        (None, 2, None, None),
-        (UNSET, 2, MG_5, None),
+        (None, 2, MG_5, None),
+        (Quantity(0, "mg"), 2, None, None),
+        (Quantity(-40, "mg"), 1, None, None),
+        (Quantity(5, "mg"), -1, None, None),
     ],
 )
 def test_the_daily_dose_is_known_where_it_is_certain(
-    dose: Any, frequency: Any, ingredient: Any, expected: float | None
+    dose: Any, frequency: Any, strength: Any, expected: float | None
 ) -> None:
-    found = daily_mg(Dosage(dose=dose, frequency_per_day=frequency), ingredient)
+    found = daily_mg(dose, frequency, strength, 1)
     assert found == (pytest.approx(expected) if expected is not None else None)
+
+
+def test_the_dose_of_a_combination_says_nothing_certain_of_one_ingredient() -> None:
+    assert daily_mg(Quantity(10, "mg"), 1, None, 2) is None
 
 
 def simvastatin(**dosage: Any) -> Prescription:

@@ -5,19 +5,24 @@ Stored as msgpack arrays: fields may be added at the end with a default, never m
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from itertools import groupby
 
 import msgspec
 from msgspec import Struct
 
 from schemas.alerts import Alert
-from schemas.values import Origin
+from schemas.values import Origin, Quantity
 
 FORMAT = 1
 MAX_RESULTS = 60
 """Results kept of one analyte, the newest by clinical time; enough for hourly values over two days and a half."""
 KEEP_ENDED_ORDERS = timedelta(days=400)
 """How long an order is kept after it ended, by the patient's clock: a year's look-back and room for late facts."""
+ONCE_ACTS = timedelta(days=1)
+"""How long a single dose counts after it was due: a day's round. No pharmacology: it is as long as its alert may take to be
+seen while nothing else happens to the patient."""
 OLDEST_AGE = 130
 """Years. No person on record has lived longer (122 years, Jeanne Calment), so a birth date further back is not one."""
 
@@ -28,8 +33,11 @@ Precedence = tuple[int, float, int, str]
 class Order(Struct, frozen=True, array_like=True):
     """A prescription as its newest version tells it. ``first_seen`` is the earliest clinical time of any version.
 
-    ``end`` is exclusive; None when it is open. ``held`` and ``void`` (entered in error) are not in force. ``said`` names the
-    version that the medicine, its dosage and its start are from, where the newest does not say them.
+    ``end`` is exclusive; None when it is open. ``held`` and ``void`` (entered in error) are not in force.
+
+    An order is made of parts (``apply.PARTS``), each as the newest version that says it left it; ``said`` names that version.
+    ``systemic``, ``daily_mg`` and ``end`` follow from the parts: ``end`` is the earlier of ``planned_end`` and ``stopped``,
+    which belongs to the version that stopped the order and is gone with a later one.
     """
 
     source: str
@@ -51,25 +59,44 @@ class Order(Struct, frozen=True, array_like=True):
     void: bool
     origin: Origin | None
     said: dict[str, Precedence] = {}
+    planned_end: datetime | None = None
+    dose: Quantity | None = None
+    frequency: float | None = None
+    strength: Quantity | None = None
+    one_time: bool | None = None
+    stopped: datetime | None = None
 
     @property
     def starts(self) -> datetime:
         return self.start if self.start is not None else self.first_seen
 
+    @property
+    def once(self) -> bool:
+        """A single dose: it acts from its start."""
+        return self.one_time is True or (self.one_time is None and self.end is not None and self.end == self.starts)
+
+    @property
+    def acts_until(self) -> datetime | None:
+        """Exclusive; None when it is open. A stop ends a single dose too."""
+        if not self.once or self.status == "discontinued":
+            return self.end
+        return self.starts + ONCE_ACTS
+
     def over(self, now: datetime) -> bool:
-        """Whether it can no longer act: ended, held or entered in error."""
-        return self.void or self.held or (self.end is not None and self.end <= now)
+        """Whether it can no longer act: ended, held or entered in error. A single dose acts for a day."""
+        return self.void or self.held or (self.acts_until is not None and self.acts_until <= now)
 
     def overlaps(self, other: Order) -> bool:
         """Whether the two are in force at some common time."""
-        ends = [order.end for order in (self, other) if order.end is not None]
+        ends = [order.acts_until for order in (self, other) if order.acts_until is not None]
         return not ends or max(self.starts, other.starts) < min(ends)
 
 
 class Result(Struct, frozen=True, array_like=True):
     """A laboratory result of a known analyte; ``value`` is canonical, None where it could not be converted.
 
-    ``void``: cancelled or entered in error, kept so that an older version arriving late does not revive it.
+    ``void``: cancelled or entered in error, kept so that an older version arriving late does not revive it. ``received`` is
+    value and unit as the laboratory wrote them; not ``plausible`` is more likely a slip than a finding.
     """
 
     source: str
@@ -85,6 +112,13 @@ class Result(Struct, frozen=True, array_like=True):
     status: str
     void: bool
     origin: Origin | None
+    received: str = ""
+    plausible: bool = True
+
+    @property
+    def measured(self) -> bool:
+        """Whether it is a number that can be true. "Haemolysed" is no measurement, and a slip of the keyboard neither."""
+        return not self.void and self.value is not None
 
 
 class PatientState(Struct, frozen=True, array_like=True):
@@ -116,11 +150,11 @@ class PatientState(Struct, frozen=True, array_like=True):
         """The newest valid result of an analyte, whatever it says."""
         return next((result for result in reversed(self.results.get(analyte, ())) if not result.void), None)
 
-    def newest_measured(self, analyte: str) -> list[Result]:
-        """The valid results with a number of the newest time that has one (two machines may report one time), in a fixed
-        order. "Haemolysed" is not a measurement and does not make an older one untrue."""
-        measured = [r for r in self.results.get(analyte, ()) if not r.void and r.value is not None]
-        return [result for result in measured if result.at == measured[-1].at]
+    def measured(self, analyte: str) -> Iterator[list[Result]]:
+        """The valid results with a number, those of one time together (two machines may report one time), the newest time
+        first. "Haemolysed" is no measurement and does not make an older one untrue."""
+        found = (result for result in reversed(self.results.get(analyte, ())) if result.measured)
+        return (list(same) for _, same in groupby(found, key=lambda result: result.at))
 
     def age(self, at: datetime) -> timedelta | None:
         """Age at a time; None when it is unknown or the birth date cannot be."""

@@ -6,7 +6,7 @@ ends when a newer result is not critical, never because the old one aged.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Literal
 
@@ -34,32 +34,36 @@ class CriticalLab:
     family = "laboratory"
 
     def touched_by(self, event: AnyEvent, knowledge: Knowledge) -> bool:
-        # a birth date that becomes known changes the limits
-        return isinstance(event, Patient) or (isinstance(event, LabResult) and bool(event.analyte))
+        # a birth date that becomes known changes the limits; a result without analyte may take back one that has one
+        return isinstance(event, Patient | LabResult)
 
     def findings(self, state: PatientState, knowledge: Knowledge) -> Iterable[Finding]:
         for analyte in state.results:
-            newest = state.newest_measured(analyte)
-            if newest:
-                yield from _of_analyte(analyte, newest, state, knowledge)
+            for direction in _DIRECTIONS:
+                finding = _of_analyte(analyte, direction, state, knowledge)
+                if finding is not None:
+                    yield finding
 
     def ended(self, alert: Alert, state: PatientState) -> str:
         analyte = alert.subject.split(":", 1)[0]
-        newest = state.newest_measured(analyte)
-        if not newest:
+        newest = next(state.measured(analyte), None)
+        if newest is None:
             return f"There is no valid {analyte} result left."
         return f"Newest {analyte}: {_value(newest[-1])} at {newest[-1].at.isoformat()}."
 
 
-def _of_analyte(analyte: str, newest: list[Result], state: PatientState, knowledge: Knowledge) -> Iterator[Finding]:
-    band = _band(state, newest[-1])
-    limit = knowledge.limits.get((analyte, band))
-    if limit is None:
-        return
-    for direction in _DIRECTIONS:
-        beyond = [result for result in newest if _beyond(result, limit, direction)]
+def _of_analyte(analyte: str, direction: Direction, state: PatientState, knowledge: Knowledge) -> Finding | None:
+    """Judged by the newest time with a result that answers whether the limit is passed."""
+    for same_time in state.measured(analyte):
+        limit = knowledge.limits.get((analyte, _band(state, same_time[-1])))
+        if limit is None:
+            return None
+        beyond = [result for result in same_time if _beyond(result, limit, direction)]
         if beyond:
-            yield _finding(analyte, direction, beyond, limit, state)
+            return _finding(analyte, direction, beyond, limit, state)
+        if any(_within(result, limit, direction) for result in same_time):
+            return None
+    return None
 
 
 def _band(state: PatientState, result: Result) -> Band:
@@ -82,6 +86,19 @@ def _beyond(result: Result, limit: CriticalLimit, direction: Direction) -> bool:
     return bound is not None and reaches and (value > bound or (value == bound and result.comparator == ">"))
 
 
+def _within(result: Result, limit: CriticalLimit, direction: Direction) -> bool:
+    """Whether a result that is not beyond the limit says that the value is not. ">400" says nothing about a high limit of
+    484, "<8" nothing about a low limit; and what is more likely a slip ends nothing."""
+    bound = limit.low if direction == "low" else limit.high
+    if result.value is None or not result.plausible:
+        return False
+    if bound is None or not result.comparator:
+        return True
+    if direction == "low":
+        return result.comparator in (">", ">=") and result.value >= bound
+    return result.comparator in ("<", "<=") and result.value <= bound
+
+
 def _finding(
     analyte: str, direction: Direction, beyond: list[Result], limit: CriticalLimit, state: PatientState
 ) -> Finding:
@@ -92,12 +109,20 @@ def _finding(
     shown = next(result for result in beyond if result.value == worst)
     advice = limit.advice(direction)
     side = "below" if direction == "low" else "above"
-    age = "" if state.age(shown.at) is not None else " The patient's age is not known; the limit for adults was used."
     return Finding(
         subject=f"{analyte}:{direction}",
         severity=advice.severity,
-        summary=f"{analyte.capitalize()} critically {direction}: {_value(shown)} (limit {bound:g})"[:139],
-        detail=f"{_value(shown)} is {side} the critical limit of {bound:g} {limit.unit} for {_people(limit.band)}.{age}",
+        summary=f"{_title(analyte)} critically {direction}: {_value(shown)} (limit {bound:g})"[:139],
+        detail=" ".join(
+            part
+            for part in (
+                f"{_value(shown)} is {side} the critical limit of {bound:g} {_unit(limit.unit)}".strip()
+                + f" for {_people(limit.band)}.",
+                "" if state.age(shown.at) is not None else AGE_UNKNOWN,
+                "" if shown.plausible else SLIP,
+            )
+            if part
+        ),
         actions=advice.actions,
         patient_explanation=advice.patient_explanation,
         evidence_grade=limit.evidence_grade,
@@ -109,11 +134,27 @@ def _finding(
     )
 
 
+AGE_UNKNOWN = "The patient's age is not known; the limit for adults was used."
+SLIP = "The value is so far out that it is more likely a slip: check it at its source first."
+
+
 def _people(band: str) -> str:
     return {"adult": "adults", "child": "children", "newborn": "newborns"}[band]
 
 
+def _title(analyte: str) -> str:
+    return analyte[:1].upper() + analyte[1:] if analyte.islower() else analyte
+
+
+def _unit(unit: str) -> str:
+    return "" if unit == "1" else unit
+
+
 def _value(result: Result) -> str:
+    """As received first; what was converted with three digits, which is more than laboratories promise."""
     if result.value is None:
         return result.text or "no value"
-    return f"{result.comparator}{result.value:g} {result.unit}".strip()
+    if not result.received:
+        return f"{result.comparator}{result.value:g} {_unit(result.unit)}".strip()
+    converted = float(f"{result.value:.3g}")
+    return f"{result.comparator}{result.received} = {result.comparator}{converted:g} {_unit(result.unit)}".strip()

@@ -81,7 +81,7 @@ def implicate_result(result: Result) -> Implicated:
         source=result.source,
         record_id=result.record_id,
         version=result.version,
-        label=result.label,
+        label=f"{result.label} (received as {result.comparator}{result.received})" if result.received else result.label,
         at=result.at,
         value=result.value,
         unit=result.unit,
