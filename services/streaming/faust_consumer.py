@@ -105,29 +105,45 @@ class BatchConsumer(AIOKafkaConsumer):
     hooks: Hooks
     changelog: str | None
     assignment_number = 0
+    handing_over = False
+    """While partitions are being revoked nothing that comes in is anybody's."""
 
     def _new_consumer_thread(self) -> Any:
         return _Thread(self, loop=self.loop, beacon=self.beacon)
 
     async def _getmany(self, active_partitions: Any, timeout: float) -> Any:  # noqa: ASYNC109 - Faust names it so
-        """Ask for partitions that have room. Faust's own way to hold back lets it sleep a second when all are full."""
-        wanted = {tp for tp in active_partitions if tp.topic == self.changelog or self.hooks.has_room(tp)}
-        if not wanted:
+        """Ask for partitions that have room. Faust's own way to hold back lets it sleep a second when all are full.
+
+        Input only when the rebalance is over: until then Faust may clear the queues, with the position behind what was in
+        them."""
+        wanted = {
+            tp
+            for tp in active_partitions
+            if tp.topic == self.changelog or (not self.app.rebalancing and self.hooks.has_room(tp))
+        }
+        if self.handing_over or not wanted:
             await asyncio.sleep(FULL_WAIT_SECONDS)
             return {}
         if len(wanted) < len(active_partitions):
             timeout = FULL_WAIT_SECONDS
         assignment = self.assignment_number
         fetched = await super()._getmany(wanted, timeout)
-        if assignment != self.assignment_number:
+        if not self._current(assignment):
             return {}
         return {tp: [_as_one(assignment, records)] for tp, records in fetched.items() if records}
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[Any, Any]]:  # noqa: ASYNC109 - Faust names it so
+        tp: Any
+        message: Any
         async for tp, message in super().getmany(timeout):
+            if not self._current(message.value.assignment):
+                continue
             if tp.topic == self.changelog:
                 self._restore(tp.partition, message)
             yield tp, message
+
+    def _current(self, assignment: int) -> bool:
+        return assignment == self.assignment_number and not self.handing_over
 
     def _restore(self, partition: int, message: Any) -> None:
         """Apply records of the changelog here and not behind Faust's queue, which is cleared with what it holds when the
@@ -140,10 +156,14 @@ class BatchConsumer(AIOKafkaConsumer):
         message.value = None
 
     async def on_partitions_revoked(self, revoked: set[Any]) -> None:
-        await self.hooks.before_revoked()
-        await self.commit_now()
-        self.assignment_number += 1
-        await super().on_partitions_revoked(revoked)
+        self.handing_over = True
+        try:
+            await self.hooks.before_revoked()
+            await self.commit_now()
+            await super().on_partitions_revoked(revoked)
+        finally:
+            self.assignment_number += 1
+            self.handing_over = False
 
     async def commit_now(self) -> None:
         """Without it what was acked in the last half second is done again by the next owner; without its bound a coordinator

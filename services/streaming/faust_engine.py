@@ -146,8 +146,17 @@ class Engine:
             stopping.cancel()
             log.warning("the stop took too long and was cut short; nothing is lost, the last batch will be repeated")
         await self._lanes.finish(0)
-        if self._stores:
-            self._stores.close()
+        self._close_stores()
+
+    def _close_stores(self) -> None:
+        try:
+            if self._stores:
+                self._stores.close()
+        except EngineError as error:
+            if not (self._failure or self._app.crashed):
+                raise
+            # it follows from what ended the engine, and must not hide that
+            log.error("a state store could not be closed", error=str(error))
 
     async def _stop_in_order(self, seconds: float) -> None:
         await self._lanes.finish(seconds)

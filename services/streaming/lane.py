@@ -126,6 +126,8 @@ class Lane:
                 memory.store.touch()
 
     async def _run(self) -> None:
+        if self._memory and self._memory.store.owed:
+            await self._repay(self._memory)
         while True:
             await self.queue.filled()
             if self._delivery and self.queue.records < AHEAD_RECORDS:
@@ -153,6 +155,13 @@ class Lane:
         if self._shared.pulse.missed:
             raise LaneLost("this process was frozen for longer than its session may last")
 
+    async def _repay(self, memory: Memory) -> None:
+        """Write again, before anything else, what stands in the changelog before a former owner's record of the same key."""
+        owed = {key: memory.store.read(key) for key in memory.store.owed}
+        log.info("writing again what former owners wrote over", partition=self.partition, keys=len(owed))
+        async with self._writing:
+            await self._keep(owed, memory)
+
     def _compute(self, part: Part) -> _Batch:
         handler, metrics = self._shared.handler, self._shared.metrics
         metrics.batch_records.observe(len(part.records))
@@ -164,7 +173,7 @@ class Lane:
         outcome, errors = batches.run(handler, part.records, states)
         for index, error in errors.items():
             record = part.records[index]
-            log.error("record refused", error=repr(type(error).__name__), topic=record.topic, offset=record.offset)
+            log.error("record refused", error=type(error).__name__, topic=record.topic, offset=record.offset)
         self._refusals.count(len(part.records), errors)
         metrics.refused.inc(len(errors))
         changes = self._encode(outcome.states) if self._memory else {}
@@ -202,6 +211,8 @@ class Lane:
         if self._memory and batch.changes:
             async with self._writing:
                 await self._keep(batch.changes, self._memory)
+            self._cache.unpin(batch.changes)
+            self._cache.shrink()
         self._check()
         if self._shared.observe:
             self._shared.observe(batch.part.records, batch.sends)
@@ -217,8 +228,6 @@ class Lane:
         self._shared.metrics.fenced.labels("overwritten").inc(memory.changelog.overwritten - before)
         with self._shared.metrics.batch_seconds.labels("store").time():
             memory.store.write(changes, self.epoch, memory.changelog.expected - 1)
-        self._cache.unpin(changes)
-        self._cache.shrink()
 
     async def _until_taken(self, stage: str, send: Callable[[], Awaitable[object]]) -> None:
         """Repeat ``send`` until the broker has it. A broker that is away says nothing about a record: it is asked again.

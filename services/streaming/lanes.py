@@ -30,7 +30,8 @@ class Lanes:
         self._shared, self._memory = shared, memory
         self._on_lost, self._on_error = on_lost, on_error
         self._lanes: dict[int, Lane] = {}
-        self._open = False
+        self.open = False
+        """From an assignment to the next revocation."""
         self._lost: set[int] = set()
         """Partitions whose lane died before they were revoked: nobody reads them until they are assigned anew."""
 
@@ -39,7 +40,7 @@ class Lanes:
 
     def begin(self) -> None:
         """Partitions are assigned."""
-        self._open = True
+        self.open = True
 
     def has_room(self, partition: int) -> bool:
         lane = self._lanes.get(partition)
@@ -47,20 +48,32 @@ class Lanes:
 
     def take(self, event: Any) -> None:
         """A fetch of an input partition, of the present assignment. Raises what the birth of a lane raises."""
-        partition = event.message.partition
-        if not self._open or partition in self._lost:
-            return
-        lane = self._lanes.get(partition)
-        if lane is None:
+        lane = self._of(event.message.partition)
+        if lane:
+            lane.queue.put(event.value.records, event.ack)
+
+    def bear(self, partitions: Iterable[int]) -> None:
+        """Lanes of input partitions that are assigned and restored, also where no input comes: they mind the changelog."""
+        try:
+            for partition in partitions:
+                self._of(partition)
+        except Exception as error:
+            self._on_error(error)
+
+    def _of(self, partition: int) -> Lane | None:
+        """The lane, born if need be; None where there may be none."""
+        if not self.open or partition in self._lost:
+            return None
+        if partition not in self._lanes:
             epoch, memory = self._memory(partition)
-            lane = self._lanes[partition] = Lane(
+            self._lanes[partition] = Lane(
                 partition, epoch, self._shared, memory, lambda error: self._ended(partition, error)
             )
-        lane.queue.put(event.value.records, event.ack)
+        return self._lanes[partition]
 
     async def finish(self, seconds: float) -> None:
         """Let every lane end what it has in hand, for at most ``seconds``; then they are dead."""
-        self._open = False
+        self.open = False
         lanes = list(self._lanes.values())
         if lanes:
             ending = [asyncio.ensure_future(lane.finish()) for lane in lanes]
@@ -89,6 +102,7 @@ class Lanes:
                 "a lane ends before its time; the worker joins its group anew", partition=partition, why=str(error)
             )
             self._shared.metrics.fenced.labels("lost").inc()
-            self._on_lost()
+            if self.open:
+                self._on_lost()
         else:
             self._on_error(error)

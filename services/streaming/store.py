@@ -1,15 +1,16 @@
 """The states of one partition on disk: RocksDB, one folder a partition, each write whole or not at all.
 
 Behind every key stands the epoch of its writer (8 bytes) and then the value; an erased key keeps its epoch alone, so that a
-late record of a former owner cannot bring it back. In the same write go the changelog offset that the store stands at and the
-highest epoch seen, so after a crash at any point the store says truly how far it is.
+late record of a former owner cannot bring it back. In the same write go the changelog offset that the store stands at, the
+highest epoch seen, and which keys the owner owes to the changelog, so after a crash at any point the store says truly how far
+it is.
 """
 
 from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from services.streaming.epochs import epoch_of
 from services.streaming.errors import EngineError
 
 _OFFSET, _EPOCH, _TOUCHED = b"\0rxvigil\0offset", b"\0rxvigil\0epoch", b"\0rxvigil\0touched"
+_OWED = b"\0rxvigil\0owed\0"
 MAX_AWAY_SECONDS = 20 * 3600
 """A tombstone is kept in the changelog for a day (``delete.retention.ms``). A store that was away for longer would not hear of
 what was erased meanwhile, so it is thrown away before that and made anew."""
@@ -44,6 +46,13 @@ class PartitionStore:
         """The last changelog offset that is in the store; None in an empty one."""
         self.highest_epoch = self._number(_EPOCH) or 0
         self._touched = self._number(_TOUCHED) or 0
+        self._owed = frozenset(self._owed_keys())
+
+    @property
+    def owed(self) -> frozenset[bytes]:
+        """Keys whose last record in the changelog is a former owner's: the next owner has to write its value of them again,
+        because compaction keeps the last. Kept until ``write`` has them."""
+        return self._owed
 
     def read(self, key: bytes) -> bytes | None:
         stored = self._db.get(key)
@@ -60,15 +69,16 @@ class PartitionStore:
         batch = rocksdict.WriteBatch(raw_mode=True)
         for key, value in changes.items():
             batch.put(key, prefix if value is None else prefix + value)
-        self._commit(batch, max(epoch, self.highest_epoch), offset)
+        self._commit(batch, max(epoch, self.highest_epoch), offset, self._owed - changes.keys())
 
     def apply(self, records: Sequence[Any]) -> int:
         """Records of the changelog in their order, as a restore or a standby reads them; how many were fenced off.
 
         A record counts unless its key was written by a higher epoch, wherever in the log that stands. What is at or above
-        the highest epoch seen needs no look.
+        the highest epoch seen needs no look. A key is ``owed`` while the last record of it did not count.
         """
         values: dict[bytes, bytes] = {}
+        owed = set(self._owed)
         highest, fenced = self.highest_epoch, 0
         for record in records:
             epoch = epoch_of(record.headers)
@@ -76,18 +86,20 @@ class PartitionStore:
                 highest = epoch
             elif epoch < self._epoch_among(values, record.key):
                 fenced += 1
+                owed.add(record.key)
                 continue
+            owed.discard(record.key)
             values[record.key] = epoch.to_bytes(8, "big") + (record.value or b"")
         batch = rocksdict.WriteBatch(raw_mode=True)
         for key, value in values.items():
             batch.put(key, value)
-        self._commit(batch, highest, records[-1].offset if records else None)
+        self._commit(batch, highest, records[-1].offset if records else None, owed)
         return fenced
 
     def touch(self) -> None:
         """The store is known to stand at the end of its changelog; noted once in a while."""
         if self._clock() - self._touched > 60:
-            self._commit(rocksdict.WriteBatch(raw_mode=True), self.highest_epoch, None)
+            self._commit(rocksdict.WriteBatch(raw_mode=True), self.highest_epoch, None, self._owed)
 
     def size(self) -> int:
         """Bytes on disk, without the log of the newest writes."""
@@ -101,14 +113,24 @@ class PartitionStore:
 
     def close(self) -> None:
         """Let go of RocksDB's lock; the next owner here needs it."""
-        self._db.close()
+        try:
+            self._db.close()
+        except Exception as error:
+            raise EngineError(
+                f"the state store {self._path} cannot be closed: {error}. Free its disk or mend its permissions and start "
+                "again; nothing is lost, the state is restored from its changelog"
+            ) from error
 
-    def _commit(self, batch: Any, highest: int, offset: int | None) -> None:
+    def _commit(self, batch: Any, highest: int, offset: int | None, owed: Set[bytes]) -> None:
         now = int(self._clock())
         batch.put(_EPOCH, str(highest).encode())
         batch.put(_TOUCHED, str(now).encode())
         if offset is not None:
             batch.put(_OFFSET, str(offset).encode())
+        for key in owed - self._owed:
+            batch.put(_OWED + key, b"")
+        for key in self._owed - owed:
+            batch.delete(_OWED + key)
         try:
             self._db.write(batch)
         except Exception as error:
@@ -116,12 +138,18 @@ class PartitionStore:
                 f"the state store {self._path} cannot be written: {error}. Free its disk or mend its permissions and start "
                 "again; nothing is lost, the state is restored from its changelog"
             ) from error
-        self.highest_epoch, self._touched = highest, now
+        self.highest_epoch, self._touched, self._owed = highest, now, frozenset(owed)
         self.offset = self.offset if offset is None else offset
 
     def _epoch_among(self, values: Mapping[bytes, bytes], key: bytes) -> int:
         value = values.get(key)
         return self.epoch(key) if value is None else int.from_bytes(value[:8], "big")
+
+    def _owed_keys(self) -> Iterable[bytes]:
+        for key in self._db.keys(from_key=_OWED):
+            if not key.startswith(_OWED):
+                return
+            yield key[len(_OWED) :]
 
     def _number(self, key: bytes) -> int | None:
         stored = self._db.get(key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -37,11 +38,12 @@ class Stores:
         return self._folder / f"{self._name}-{partition}.rocksdb"
 
     def close(self, partitions: Iterable[int] | None = None) -> None:
-        """All by default."""
-        for partition in list(self._open if partitions is None else partitions):
-            store = self._open.pop(partition, None)
-            if store is not None:
-                store.close()
+        """All by default; one that cannot be closed (``EngineError``) leaves none of the others open."""
+        with contextlib.ExitStack() as closing:
+            for partition in list(self._open if partitions is None else partitions):
+                store = self._open.pop(partition, None)
+                if store is not None:
+                    closing.callback(store.close)
 
     def size(self) -> int:
         """Bytes on disk of what is open."""

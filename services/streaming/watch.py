@@ -1,5 +1,5 @@
 """Looks, every second, at what moves by itself: lag, restore, sizes; at a pulse that was missed; whether the broker answers;
-and, of idle lanes, whether somebody else has written to their changelog."""
+at partitions without input, which need a lane too; and, of idle lanes, whether somebody else has written to their changelog."""
 
 from __future__ import annotations
 
@@ -50,6 +50,7 @@ class Watch:
             await asyncio.sleep(WATCH_SECONDS)
             rounds += 1
             self._restore()
+            self._lanes_without_input()
             self._lag()
             self._sizes()
             if self._pulse.missed and self._lanes.open:
@@ -66,6 +67,11 @@ class Watch:
         for partition in {partition for _, partition in self._lags}:
             self._metrics.lag_time.remove(partition)
         self._lags.clear()
+
+    def _lanes_without_input(self) -> None:
+        # not before: the state of the partitions may not be restored
+        if self._lanes.open and not self._app.rebalancing:
+            self._lanes.bear(tp.partition for tp in self._app.consumer.assignment() if tp.topic != self._changelog)
 
     def _restore(self) -> None:
         if self._changelog is None:

@@ -94,7 +94,8 @@ async def test_too_many_refusals_stop_the_worker_and_leave_the_records_unread(jo
             raise TypeError("a bad deployment")
 
     await job.load(range(400))
-    engine = job.engine(Broken(job.output))
+    # below what the smallest partition holds: every lane has too many in its first batch
+    engine = job.engine(Broken(job.output), limits=RefusalLimits(10, 0))
     with pytest.raises(EngineError, match=r"Undo the last deployment.*refusal_run"):
         await engine.run(asyncio.Event(), 10)
     assert await job.records(job.output) == []
@@ -259,42 +260,3 @@ async def test_a_stop_in_the_middle_of_a_restore_ends_within_its_bound(
     await job.load(range(2000, 3000))
     async with job.running():
         assert set(counts(await job.output_of(range(3000))).values()) == {60}
-
-
-async def test_a_restore_that_fails_stops_the_worker(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    await job.load(range(500))
-    async with job.running():
-        await job.output_of(range(500))
-    job.folder = job.folder.with_name("empty")
-    await job.load(range(500, 600))
-
-    class Full:
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self.db, name)
-
-        def __init__(self, db: Any) -> None:
-            self.db = db
-
-        def write(self, batch: Any) -> None:
-            raise OSError("No space left on device")
-
-    from services.streaming import store
-
-    real = store._open
-    with monkeypatch.context() as patch:
-        patch.setattr(store, "_open", lambda path: Full(real(path)))
-        with pytest.raises(EngineError, match="No space left"):
-            await asyncio.wait_for(job.engine().run(asyncio.Event(), 10), WAIT_SECONDS)
-    assert len(await job.records(job.output)) == 500
-
-
-async def test_a_store_ahead_of_its_changelog_stops_the_worker_with_what_to_do(job: Job) -> None:
-    for partition in range(PARTITIONS):
-        store = PartitionStore(job.folder / f"counts-{partition}.rocksdb")
-        store.write({b"k": b"{}"}, 1, 1000)
-        store.close()
-    await job.load(range(50))
-    async with job.on(job.folder.with_name("good")).running():
-        await job.output_of(range(50))
-    with pytest.raises(EngineError, match="rxvigil state rebuild"):
-        await asyncio.wait_for(job.engine(limits=RefusalLimits(0, 0)).run(asyncio.Event(), 10), WAIT_SECONDS)
