@@ -1,173 +1,254 @@
-"""`make bench`: throughput of the monitor and event-to-alert time, with the no-framework peer in the same run.
-
-    python -m bench [--events 60000] [--rate 1000] [--seconds 10] [--rounds 3]
-
-Prints one line a figure; ratios are against the peer of the same round. Needs nothing but the embedded broker, which it
-starts in a temporary folder.
-"""
+"""`make bench` and `make bench-peers`: what the engine does, beside others on the same broker in the same run."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
-import statistics
+import contextlib
+import logging
+import shutil
+import signal
 import sys
 import tempfile
-import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
 
+import cyclopts
 import uvloop
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from rich.console import Console
 
-from bench.events import events
-from schemas import codec, topics
-from schemas.cloudevents import event_headers
-from schemas.events import AnyEvent
+from bench import contenders, delay, restore, throughput, workers
+from bench.broker import Broker
+from bench.contenders import ENGINE, LOOP, STOCK, Entrant
+from bench.figures import Figure, Report, say
+from bench.restore import Restored
+from bench.throughput import Load, WrongError
+from services.local.errors import ChildDiedError
 from services.local.stack import Stack
 from services.runtime.settings import Settings
-from services.runtime.topics import ensure_topics
-from services.streaming.handler import Send
-from services.streaming.producer import BatchProducer
 
-CONTENDERS = ("engine", "peer")
-BEGIN = 500
-"""Events that are not counted: both contenders warm up on them."""
-
-
-def record(event: AnyEvent) -> Send:
-    return Send(topics.EVENTS, event.patient_id.encode(), codec.encode(event), event_headers(event))
+Part = Literal["job", "monitor", "delay", "restore", "patients", "workers", "takeover"]
+PARTS: tuple[Part, ...] = ("job", "monitor", "delay", "restore", "patients", "workers", "takeover")
+SHORT_PARTS: tuple[Part, ...] = ("job", "monitor", "delay", "restore")
+PATIENTS_OF_JOB = 20_000
+FEW_PATIENTS = 10_000
+STOCK_PATIENTS = 100_000
+"""Stock Faust restores as many a second, whatever their number; more would take minutes."""
 
 
-@asynccontextmanager
-async def producing(brokers: str) -> AsyncIterator[BatchProducer]:
-    producer = BatchProducer(brokers, "bench-load")
-    await producer.start()
-    try:
-        yield producer
-    finally:
-        await producer.stop()
+class Sizes(NamedTuple):
+    rounds: int
+    events: int
+    patients: int
+    minutes: float
+    rates: tuple[int, ...]
+    peers: bool
 
 
-@asynccontextmanager
-async def contender(name: str, brokers: str, folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bench.worker", name, brokers, str(folder), stdout=asyncio.subprocess.PIPE
-    )
-    try:
-        yield process
-    finally:
-        process.terminate()
-        await process.wait()
+SHORT = Sizes(rounds=1, events=60_000, patients=50_000, minutes=0.1, rates=(1000,), peers=False)
 
 
-async def throughput(name: str, brokers: str, folder: Path, count: int) -> float:
-    """Events per second over ``count`` events that wait in the topic."""
-    async with producing(brokers) as producer:
-        pending = [record(event) for event in events(count)]
-        for start in range(0, count, 5000):
-            await producer.send(pending[start : start + 5000])
-    async with contender(name, brokers, folder) as process:
-        assert process.stdout is not None
-        first: int | None = None
-        async for line in process.stdout:
-            done = json.loads(line)
-            first = done["records"] if first is None else first
-            if done["records"] >= count * 0.9 and done["seconds"] > 0:
-                return float(done["records"] / done["seconds"])
-    raise RuntimeError(f"{name} ended before it had read the load")
+class Bench:
+    """The parts, each of which adds its figures to the report."""
 
+    def __init__(self, broker: Broker, sizes: Sizes, folder: Path, console: Console) -> None:
+        self._broker, self._sizes, self._folder, self._console = broker, sizes, folder, console
+        self._engine, self._loop = contenders.python(ENGINE, "job"), contenders.python(LOOP, "job")
 
-async def event_to_alert(name: str, brokers: str, folder: Path, rate: int, seconds: int) -> tuple[float, float]:
-    """Median and 99th percentile in seconds from the send of an event to its alert at a reader."""
-    sent: dict[str, float] = {}
-    delays: list[float] = []
+    async def job(self) -> list[Figure]:
+        entrants = [self._engine, self._loop]
+        if self._sizes.peers:
+            entrants += contenders.peers(self._console)
+        loads = {}
+        for share in {each.share for each in entrants}:
+            loads[share] = await throughput.job_load(self._broker, int(self._sizes.events * share), PATIENTS_OF_JOB)
+        return await self._rounds("throughput of the job", entrants, loads)
 
-    async def read() -> None:
-        consumer = AIOKafkaConsumer(bootstrap_servers=brokers, auto_offset_reset="latest", fetch_max_wait_ms=50)
-        await consumer.start()
-        consumer.assign(
-            [TopicPartition(topics.ALERTS, number) for number in range(topics.topics()[topics.ALERTS].partitions)]
+    async def monitor(self) -> list[Figure]:
+        load = await throughput.monitor_load(self._broker, max(self._sizes.events // 5, 30_000))
+        entrants = [contenders.python(ENGINE, "monitor"), contenders.python(LOOP, "monitor")]
+        return await self._rounds("throughput of the monitor", entrants, {1.0: load})
+
+    async def _rounds(self, about: str, entrants: list[Entrant], loads: dict[float, Load]) -> list[Figure]:
+        return await throughput.rounds(
+            about, self._broker, entrants, loads, self._sizes.rounds, self._folder, self._console
         )
-        try:
-            while True:
-                for fetched in (await consumer.getmany(timeout_ms=100)).values():
-                    now = time.perf_counter()
-                    for each in fetched:
-                        facts = codec.decode_alert(each.value).history[-1].facts
-                        times = [sent[fact.record_id] for fact in facts if fact.record_id in sent]
-                        if times:
-                            delays.append(now - max(times))
-        finally:
-            await consumer.stop()
 
-    async with producing(brokers) as producer, contender(name, brokers, folder) as process:
-        reader = asyncio.create_task(read())
-        drain = asyncio.create_task(_drain(process))
-        await producer.send([record(event) for event in events(BEGIN, seed=1)])
-        await asyncio.sleep(8)
-        began = time.perf_counter()
-        for number, event in enumerate(events(rate * seconds, seed=2)):
-            sent[event.record_id] = time.perf_counter()
-            asyncio.create_task(producer.send([record(event)]))  # noqa: RUF006
-            ahead = began + (number + 1) / rate - time.perf_counter()
-            if ahead > 0.002:
-                await asyncio.sleep(ahead)
-        await asyncio.sleep(3)
-        reader.cancel()
-        drain.cancel()
-    percentiles = statistics.quantiles(delays, n=100)
-    return percentiles[49], percentiles[98]
+    async def delay(self) -> list[Figure]:
+        found = []
+        seconds = self._sizes.minutes * 60
+        ways = [(rate, False) for rate in self._sizes.rates] + [(self._sizes.rates[0], True)]
+        for rate, each in ways:
+            for name in (ENGINE, LOOP):
+                entrant = contenders.python(name, "monitor")
+                # growth is asked of the engine, and of its batches
+                length = seconds if name == ENGINE and not each else min(seconds, 15)
+                found += await delay.measure(self._broker, entrant, rate, length, self._place(), each=each)
+                self._tell(found[-2:])
+        return found
 
+    async def restore(self) -> list[Figure]:
+        """Records a second are those of the restore alone: the start of a worker with nothing to restore is taken off."""
+        sizes = self._sizes
+        entrants = [(self._engine, sizes.patients)]
+        if sizes.peers:
+            entrants.append((contenders.stock_faust(), min(sizes.patients, STOCK_PATIENTS)))
+        found: list[Figure] = []
+        rates: dict[str, float] = {}
+        for entrant, patients in entrants:
+            about = f"restore of {patients:,} patients"
+            try:
+                empty = await restore.measure(self._broker, entrant, 0, 0, self._place())
+                full = await restore.measure(self._broker, entrant, patients, 5_000, self._place())
+            except RuntimeError as error:
+                some = [Figure(about=about, contender=entrant.name, unit="s", wrong=f"does not count: {error}")]
+            else:
+                rates[entrant.name] = patients / max(full.seconds - empty.seconds, 0.001)
+                some = _restored(about, entrant.name, empty, full, rates[entrant.name])
+            self._tell(some)
+            found += some
+        if {STOCK, ENGINE} <= rates.keys():
+            fast = next(each for each in found if each.about == "restore" and each.contender == ENGINE)
+            fast.against, fast.ratios = STOCK, [rates[ENGINE] / rates[STOCK]]
+        return found
 
-async def _drain(process: asyncio.subprocess.Process) -> None:
-    assert process.stdout is not None
-    async for _ in process.stdout:
-        pass
-
-
-async def empty_topics(brokers: str) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=brokers)
-    await admin.start()
-    await admin.delete_topics(list(topics.topics()))
-    await admin.close()
-    await asyncio.sleep(2)
-    await ensure_topics(brokers)
-
-
-async def main(options: argparse.Namespace) -> None:
-    console = Console()
-    with tempfile.TemporaryDirectory(prefix="rxvigil-bench-") as folder:
-        root = Path(folder)
-        async with Stack(root / "stack", services=(), settings=Settings(), console=console) as stack:
-            for round_number in range(options.rounds):
-                rates = {}
-                for name in CONTENDERS:
-                    await empty_topics(stack.brokers)
-                    state = root / f"{name}-{round_number}"
-                    rates[name] = await throughput(name, stack.brokers, state, options.events)
-                    console.print(f"round {round_number + 1}  throughput  {name:<7} {rates[name]:>9,.0f} events/s")
-                console.print(
-                    f"round {round_number + 1}  throughput  engine/peer {rates['engine'] / rates['peer']:.2f}"
+    async def patients(self) -> list[Figure]:
+        """Interleaved, because the machine may be busier in one half of a run than in the other."""
+        costs: dict[int, list[float]] = {FEW_PATIENTS: [], self._sizes.patients: []}
+        for _ in range(min(self._sizes.rounds, 3)):
+            for patients, values in costs.items():
+                done = await restore.measure(
+                    self._broker, self._engine, patients, self._sizes.events // 2, self._place()
                 )
-            for name in CONTENDERS:
-                await empty_topics(stack.brokers)
-                p50, p99 = await event_to_alert(
-                    name, stack.brokers, root / f"{name}-delay", options.rate, options.seconds
-                )
-                console.print(
-                    f"event to alert at {options.rate}/s  {name:<7} p50 {p50 * 1000:.1f} ms  p99 {p99 * 1000:.1f} ms"
-                )
+                values.append(done.cpu)
+        few, many = (
+            Figure(
+                about=f"processor time of an event, {patients:,} patients", contender=ENGINE, unit="µs", values=values
+            )
+            for patients, values in costs.items()
+        )
+        many.against = f"{FEW_PATIENTS:,} patients"
+        many.ratios = [large / small for small, large in zip(few.values, many.values, strict=True)]
+        self._tell([few, many])
+        return [few, many]
+
+    async def workers(self) -> list[Figure]:
+        load = await throughput.job_load(self._broker, self._sizes.events * 2, PATIENTS_OF_JOB)
+        one, two = (Figure(about=f"{count} of the workers", contender=ENGINE, unit="events/s") for count in (1, 2))
+        for _ in range(min(self._sizes.rounds, 3)):
+            for count, figure in ((1, one), (2, two)):
+                rate = await workers.throughput(self._broker, self._engine, load, count, self._place())
+                figure.values.append(rate)
+        two.against, two.ratios = "one", [both / alone for alone, both in zip(one.values, two.values, strict=True)]
+        two.note = "broker and workers share the cores"
+        self._tell([one, two])
+        return [one, two]
+
+    async def takeover(self) -> list[Figure]:
+        figure = Figure(about="take-over by a standby after a kill", contender=ENGINE, unit="s")
+        patients = min(self._sizes.patients, 200_000)
+        figure.note = f"{patients:,} patients; the session time-out of 10 s is in it"
+        figure.values = [await workers.take_over(self._broker, self._engine, patients, 1, self._place())]
+        self._tell([figure])
+        return [figure]
+
+    def _place(self) -> Path:
+        return self._folder / self._broker.name("place")
+
+    def _tell(self, figures: list[Figure]) -> None:
+        for each in figures:
+            value = f"{each.median:,.1f} {each.unit}" if each.values else each.wrong or each.note
+            ratio = f"  {each.ratio:.2f} x {each.against}" if each.ratio is not None else ""
+            say(self._console, f"{each.about}  {each.contender}  {value}{ratio}")
+
+
+def _restored(about: str, name: str, empty: Restored, full: Restored, rate: float) -> list[Figure]:
+    note = f"a start without any takes {empty.seconds:.1f} s"
+    return [
+        Figure(about=f"{about}, start to ready", contender=name, unit="s", values=[full.seconds], note=note),
+        Figure(about="restore", contender=name, unit="records/s", values=[rate], note=about),
+        Figure(about=f"{about}, peak memory", contender=name, unit="MiB", values=[full.peak_mib]),
+    ]
+
+
+@contextlib.asynccontextmanager
+async def _broker(console: Console) -> AsyncIterator[tuple[Broker, Path]]:
+    folder = Path(tempfile.mkdtemp(prefix="rxvigil-bench-"))
+    try:
+        async with Stack(folder / "stack", services=(), settings=Settings(), console=console) as stack:
+            yield Broker(stack.brokers), folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def measure(parts: tuple[Part, ...], sizes: Sizes, console: Console) -> Report:
+    """All ``parts``. What fails is a line of the report and ends no other part."""
+    task = asyncio.current_task()
+    assert task is not None
+    # the folder goes and the broker ends in order, whoever ends the run
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    report = Report(command=" ".join(["python -m bench", *sys.argv[1:]]))
+    async with _broker(console) as (broker, folder):
+        await throughput.make_monitor_topics(broker)
+        bench = Bench(broker, sizes, folder, console)
+        for part in parts:
+            try:
+                report.figures += await getattr(bench, part)()
+            except (WrongError, ChildDiedError, TimeoutError, RuntimeError) as error:
+                say(console, "\n".join((f"{part}: {error}", *getattr(error, "__notes__", ()))))
+                report.figures.append(Figure(about=part, contender="", unit="", wrong=str(error)))
+    return report
+
+
+def main(
+    *,
+    rounds: int = 5,
+    events: int = 400_000,
+    patients: int = 1_000_000,
+    minutes: float = 0.5,
+    rate: tuple[int, ...] = (1000, 5000),
+    only: tuple[Part, ...] = PARTS,
+    peers: bool = False,
+    short: bool = False,
+    json: Annotated[Path | None, cyclopts.Parameter(name="--json")] = None,
+) -> None:
+    """Measure, print a table, exit with 1 when a contender's alerts were wrong.
+
+    Parameters
+    ----------
+    rounds:
+        Rounds of the throughput; each has every contender once and the median counts.
+    events:
+        Events of a throughput round. The monitor gets a fifth, stock Faust a tenth.
+    patients:
+        Patients of the restore and of the cost per event.
+    minutes:
+        Length of an event-to-alert run; from two minutes on the last is compared with the first.
+    rate:
+        Events a second of the event-to-alert runs.
+    only:
+        The parts to run.
+    peers:
+        Kafka Streams, Quix Streams and stock Faust too; they are installed at the first time.
+    short:
+        A small form of everything for a CI run, below a minute.
+    json:
+        Write the figures to this file as well.
+    """
+    # a topic that was made a moment ago is asked for twice: nothing to tell
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    sizes = Sizes(rounds, events, patients, minutes, rate, peers)
+    if short:
+        sizes, only = SHORT._replace(peers=peers), tuple(part for part in SHORT_PARTS if part in only)
+    report = uvloop.run(measure(only, sizes, console))
+    console.print(report.table())
+    if json is not None:
+        report.write(json)
+    sys.exit(any(figure.wrong for figure in report.figures))
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m bench", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--events", type=int, default=60_000, help="events of a throughput round (default %(default)s)")
-    parser.add_argument("--rate", type=int, default=1000, help="events a second for the delay (default %(default)s)")
-    parser.add_argument("--seconds", type=int, default=10, help="length of the delay run (default %(default)s)")
-    parser.add_argument("--rounds", type=int, default=3, help="throughput rounds (default %(default)s)")
-    uvloop.run(main(parser.parse_args()))
+    app = cyclopts.App(name="python -m bench", help="What the engine does, beside others.")
+    app.default(main)
+    app()

@@ -1,22 +1,26 @@
 """The loop without a framework: the same handler, the limit of Python on one core with the same durability.
 
 aiokafka fetches, states stay decoded in a dictionary, output and then changelog are packed by hand and awaited, then the
-commit. It has no assignment, no restore, no store on disk and no bound on its memory.
+commit. The garbage collector runs as seldom as in the engine. It has no assignment, no restore, no store on disk and no
+bound on its memory.
 """
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
+from services.streaming.faust_engine import GC_THRESHOLD
 from services.streaming.handler import Handler, Record, Send
 from services.streaming.producer import BatchProducer
 
 
 async def run(brokers: str, group: str, topics: Sequence[str], changelog: str, handler: Handler) -> None:
     """Run until the process is ended."""
+    gc.set_threshold(*GC_THRESHOLD)
     consumer = AIOKafkaConsumer(
         *topics,
         bootstrap_servers=brokers,

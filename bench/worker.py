@@ -6,7 +6,6 @@ Prints ``ready`` and the monotonic time when partitions are assigned and state i
 from __future__ import annotations
 
 import asyncio
-import inspect
 import sys
 import time
 from datetime import UTC, datetime
@@ -26,21 +25,13 @@ from services.streaming.metrics import StreamMetrics
 
 AT = datetime(2027, 11, 1, tzinfo=UTC)
 """The monitor's time of receipt. It stands, so that a recomputation gives the same alerts."""
-STANDBY_NAMES = ("standbys", "standby_replicas", "table_standby_replicas")
 
 
 def monitor() -> MonitorHandler:
     return MonitorHandler(load(), lambda _: AT)
 
 
-def standby_option() -> str | None:
-    """The name of the engine's keyword for standby copies, None while it has none."""
-    return next((name for name in STANDBY_NAMES if name in inspect.signature(Engine).parameters), None)
-
-
 async def engine(settings: run.Run, topics: tuple[str, ...], handler: Handler) -> None:
-    option = standby_option()
-    extra = {option: settings.standbys} if option and settings.standbys else {}
     contender = Engine(
         app_id=settings.group,
         brokers=settings.brokers,
@@ -50,7 +41,7 @@ async def engine(settings: run.Run, topics: tuple[str, ...], handler: Handler) -
         state_dir=Path(settings.folder) / "state",
         partitions=settings.partitions,
         metrics=StreamMetrics(CollectorRegistry()),
-        **extra,  # type: ignore[arg-type]
+        standby_replicas=settings.standbys,
     )
 
     async def tell() -> None:
