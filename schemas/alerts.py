@@ -22,7 +22,11 @@ Summary = Annotated[str, Meta(max_length=139)]
 
 
 class Implicated(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A fact that makes the alert true: an order, a dispensing, a dose or a result with its value and time."""
+    """A fact that makes the alert true: an order, a dispensing, a dose or a result with its value and time.
+
+    ``value`` in ``unit`` is what the rule compared; ``received`` is the result as its laboratory wrote it, with comparator and
+    unit (``>30 mmol/L``).
+    """
 
     kind: Literal["prescription", "dispensing", "administration", "lab_result", "observation"]
     source: Key
@@ -33,6 +37,7 @@ class Implicated(Struct, frozen=True, kw_only=True, omit_defaults=True):
     until: Time | None = None
     value: float | None = None
     unit: str = ""
+    received: str = ""
 
 
 class HistoryEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):

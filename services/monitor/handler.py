@@ -27,7 +27,7 @@ record, so that the same records give the same alerts to the byte."""
 
 
 class MonitorHandler:
-    """Keyed by patient. What a record changes is sent once per record (alerts) or once per batch (pictures)."""
+    """Keyed by patient. What a record changes is sent once per record (alerts) or once per batch (pictures that changed)."""
 
     def __init__(self, knowledge: Knowledge, clock: RecordClock) -> None:
         self._knowledge = knowledge
@@ -51,11 +51,9 @@ class MonitorHandler:
                 applied = {**after.applied, record.topic: record.offset}
                 changed[record.key] = replace(after, applied=applied)
             sends += map(_alert_record, alerts)
-        sends += (
-            _picture_record(key, state)
-            for key, state in changed.items()
-            if isinstance(state, PatientState) and _shows_more(state, states.get(key))
-        )
+        for key, state in changed.items():
+            if isinstance(state, PatientState):
+                sends += _new_picture(key, state, states.get(key))
         return Outcome(changed, sends)
 
     def _take(self, record: Record, state: PatientState | None) -> tuple[PatientState | None, list[Alert]]:
@@ -99,14 +97,11 @@ def _alert_record(alert: Alert) -> Send:
     return Send(topics.ALERTS, alert.patient_id.encode(), codec.encode(alert), cloudevents.alert_headers(alert))
 
 
-def _shows_more(state: PatientState, before: object | None) -> bool:
-    """Whether a reader of the picture would see anything new but the time."""
-    return not isinstance(before, PatientState) or picture(replace(state, clock=before.clock)) != picture(before)
-
-
-def _picture_record(key: bytes, state: PatientState) -> Send:
+def _new_picture(key: bytes, state: PatientState, before: object | None) -> list[Send]:
+    """The picture, when a reader would see anything new in it but the time."""
     shown = picture(state)
-    id_ = fixed_id(
-        "picture", state.patient_id, *(f"{topic}:{offset}" for topic, offset in sorted(state.applied.items()))
-    )
-    return Send(topics.PICTURES, key, codec.encode(shown), cloudevents.picture_headers(shown, id_))
+    if isinstance(before, PatientState) and replace(shown, clock=before.clock) == picture(before):
+        return []
+    applied = (f"{topic}:{offset}" for topic, offset in sorted(state.applied.items()))
+    id_ = fixed_id("picture", state.patient_id, *applied)
+    return [Send(topics.PICTURES, key, codec.encode(shown), cloudevents.picture_headers(shown, id_))]

@@ -7,7 +7,7 @@ from typing import Any
 
 from knowledge.model import CriticalLimit, Interaction, InteractionPair
 from schemas.events import AnyEvent, Dosage, Drug, Ingredient, LabResult, Patient, Prescription
-from schemas.values import Citation, Coding, Quantity
+from schemas.values import UNSET, Citation, Coding, Quantity
 
 T0 = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)
 CITED = (Citation(id="test", text="for the test"),)
@@ -34,7 +34,7 @@ def daily(milligrams: float) -> Dosage:
     return Dosage(route="oral", dose=Quantity(milligrams, "mg"), frequency_per_day=1)
 
 
-def lab(analyte: str, value: float | None, hours: float = 0, *, id: str = "", **more: Any) -> LabResult:  # noqa: A002
+def lab(analyte: str, value: float | None, /, hours: float = 0, *, id: str = "", **more: Any) -> LabResult:  # noqa: A002
     fields: dict[str, Any] = {
         "patient_id": "p",
         "source": "lab",
@@ -43,6 +43,8 @@ def lab(analyte: str, value: float | None, hours: float = 0, *, id: str = "", **
         "status": "final",
         "codings": (Coding("LOINC", "0-0", analyte),),
         "analyte": analyte,
+        "value": UNSET if value is None else value,
+        "unit": "mmol/L",
         "canonical_value": value,
         "canonical_unit": "mmol/L",
     }

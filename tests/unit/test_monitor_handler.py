@@ -31,7 +31,7 @@ def of(topic: str, sends: list[Send]) -> list[bytes]:
     return [send.value or b"" for send in sends if send.topic == topic]
 
 
-STORY = [patient(-1), lab("potassium", 7.0), order("simvastatin", 1), order("clarithromycin", 2)]
+STORY: list[AnyEvent] = [patient(-1), lab("potassium", 7.0), order("simvastatin", 1), order("clarithromycin", 2)]
 
 
 def test_a_batch_sends_each_alert_change_and_one_picture_a_patient() -> None:
@@ -49,12 +49,24 @@ def test_a_batch_sends_each_alert_change_and_one_picture_a_patient() -> None:
     assert {send.key for send in sends} == {b"p"}
 
 
-def test_a_picture_is_sent_when_it_shows_something_new() -> None:
+def pictures(sends: list[Send]) -> list[list[str]]:
+    shown = [codec.decode_picture(value) for value in of(topics.PICTURES, sends)]
+    return [[medicine.label for medicine in each.medicines] for each in shown]
+
+
+def test_a_picture_is_sent_when_it_shows_something_new_and_time_alone_is_nothing_new() -> None:
     running = engine()
-    first, again = lab("potassium", 4.0, id="k"), lab("potassium", 4.0, 5, id="k", version=0)
-    assert len(of(topics.PICTURES, running.feed([record(first, 0)]))) == 1
-    assert running.feed([record(again, 1)]) == []
-    assert len(of(topics.PICTURES, running.feed([record(lab("potassium", 4.2, 6), 2)]))) == 1
+    told: list[AnyEvent] = [
+        order("simvastatin", 0, end=at(5)),
+        order("simvastatin", 0, end=at(5)),
+        lab("sodium", 140, 1),
+        lab("unlisted", 140, 2, analyte=""),
+        lab("sodium", 140, 3, id="sodium-1"),
+        lab("unlisted", 1, 6, analyte=""),
+    ]
+    sent = [pictures(running.feed([record(event, offset)])) for offset, event in enumerate(told)]
+    # nothing new: the order again, a result of nobody, an hour that passes; new: the order that ran out in the sixth
+    assert sent == [[["simvastatin"]], [], [["simvastatin"]], [], [["simvastatin"]], [[]]]
 
 
 def test_records_below_the_applied_offset_are_skipped_and_the_state_is_the_same() -> None:

@@ -13,7 +13,7 @@ from knowledge.model import Advice
 from schemas import topics
 from schemas.alerts import Alert
 from schemas.dead_letters import DeadLetter
-from schemas.events import AnyEvent, Dosage, Drug, Prescription
+from schemas.events import AnyEvent, Dosage, Drug, Ingredient, Prescription
 from schemas.values import Quantity
 from services.monitor.evaluate import take_event
 from services.monitor.handler import MonitorHandler
@@ -22,7 +22,7 @@ from services.monitor.patient.picture import picture
 from services.monitor.patient.state import KEEP_ENDED_ORDERS, MAX_RESULTS, PatientState, decode, encode
 from services.streaming.handler import Record
 from services.streaming.memory import MemoryEngine
-from tests.support.clinical import KNOWLEDGE, SmallKnowledge, at, lab, limit, order, patient
+from tests.support.clinical import KNOWLEDGE, STATIN, SmallKnowledge, at, interaction, lab, limit, order, pair, patient
 
 NOW = datetime(2026, 11, 3, tzinfo=UTC)
 
@@ -134,19 +134,31 @@ MG_5 = Quantity(5, "mg")
         (Quantity(5, "mg"), None, None, None),
         (None, 2, MG_5, None),
         (Quantity(0, "mg"), 2, None, None),
-        (Quantity(-40, "mg"), 1, None, None),
-        (Quantity(5, "mg"), -1, None, None),
+        (Quantity(-5, "mg"), 2, None, None),
+        (Quantity(5, "mg"), 0, None, None),
+        (Quantity(2, "tablets"), 2, Quantity(0, "mg"), None),
     ],
 )
 def test_the_daily_dose_is_known_where_it_is_certain(
-    dose: Any, frequency: Any, strength: Any, expected: float | None
+    dose: Quantity | None, frequency: float | None, strength: Quantity | None, expected: float | None
 ) -> None:
-    found = daily_mg(dose, frequency, strength, 1)
+    found = daily_mg(dose, frequency, strength, alone=True)
     assert found == (pytest.approx(expected) if expected is not None else None)
 
 
-def test_the_dose_of_a_combination_says_nothing_certain_of_one_ingredient() -> None:
-    assert daily_mg(Quantity(10, "mg"), 1, None, 2) is None
+def test_the_dose_of_a_combination_is_that_of_its_ingredient_only_when_its_strength_says_it() -> None:
+    assert daily_mg(Quantity(40, "mg"), 1, MG_5, alone=False) is None
+    assert daily_mg(Quantity(2, "tablets"), 2, MG_5, alone=False) == 20
+    tablet = Drug(
+        text="ezetimibe/simvastatin 10/20",
+        ingredients=(
+            Ingredient("ezetimibe", strength=Quantity(10, "mg")), Ingredient("simvastatin", strength=Quantity(20, "mg")),
+        ),
+    )  # fmt: skip
+    for dose, severities in ((Quantity(1, "tablet"), ["high"]), (Quantity(10, "mg"), ["moderate"])):
+        taken = Dosage(route="oral", dose=dose, frequency_per_day=1)
+        _, alerts = play(order("vytorin", 0, drug=tablet, dosage=taken), order("diltiazem", 1))
+        assert [alert.severity for alert in alerts] == severities
 
 
 def simvastatin(**dosage: Any) -> Prescription:
@@ -168,6 +180,64 @@ def test_of_two_orders_the_graver_dose_decides() -> None:
     )
     _, alerts = play(unknown, order("diltiazem", 1), known)
     assert [alert.severity for alert in alerts] == ["moderate", "high"]
+
+
+def dose_of(milligrams: float, route: str = "oral") -> Dosage:
+    return Dosage(route=route, dose=Quantity(milligrams, "mg"), frequency_per_day=1)
+
+
+@pytest.mark.parametrize(
+    ("second", "severities"),
+    [
+        ({}, ["high"]),  # 8 and 8 together are above 10
+        ({"start": at(5)}, ["high"]),  # from then on
+        ({"dosage": dose_of(8, "topical")}, []),
+        ({"status": "held"}, []),
+    ],
+)
+def test_orders_of_one_ingredient_at_one_time_are_summed(second: dict[str, Any], severities: list[str]) -> None:
+    first = order("simvastatin", 0, id="a", dosage=dose_of(8))
+    other = order("simvastatin", 0, **dict[str, Any]({"id": "b", "dosage": dose_of(8)} | second))
+    for arrival in permutations([first, other, order("diltiazem", 1)]):
+        state, _ = play(*arrival)
+        assert [alert.severity for alert in state.open_alerts.values()] == severities
+        assert all("16 mg a day" in alert.detail for alert in state.open_alerts.values())
+
+
+def test_orders_that_follow_each_other_are_not_summed() -> None:
+    first = order("simvastatin", 0, id="a", dosage=dose_of(8), end=at(5))
+    assert play(first, order("simvastatin", 0, id="b", dosage=dose_of(8), start=at(5)), order("diltiazem", 1))[1] == []
+
+
+def test_a_sum_with_one_dose_that_is_not_known_is_not_known_unless_the_rest_is_too_much() -> None:
+    unknown = order("simvastatin", 0, id="a")
+    for milligrams, severity in ((8, "moderate"), (11, "high")):
+        state, _ = play(unknown, order("simvastatin", 0, id="b", dosage=dose_of(milligrams)), order("diltiazem", 1))
+        assert [alert.severity for alert in state.open_alerts.values()] == [severity]
+
+
+# --- one problem, told once
+
+
+CLASS = SmallKnowledge(
+    [interaction(STATIN, "simvastatin", name) for name in ("lopinavir", "ritonavir")]
+    + [interaction(pair("other"), "simvastatin", "ritonavir")],
+    [],
+)
+
+
+def test_two_members_of_a_class_in_one_product_are_one_finding() -> None:
+    _, alerts = play(order("lopinavir/ritonavir", 0), order("simvastatin", 1), knowledge=CLASS)
+    assert [alert.subject for alert in alerts] == ["other:ritonavir+simvastatin", "statin:lopinavir+simvastatin"]
+
+
+def test_two_members_of_a_class_in_two_orders_are_two_findings() -> None:
+    orders = [order("lopinavir/ritonavir", 0), order("simvastatin", 1), order("ritonavir", 2)]
+    for arrival in permutations(orders):
+        state, _ = play(*arrival, knowledge=CLASS)
+        assert {alert.subject for alert in state.open_alerts.values() if "statin:" in alert.subject} == {
+            "statin:lopinavir+simvastatin", "statin:ritonavir+simvastatin",
+        }  # fmt: skip
 
 
 # --- versions of one order

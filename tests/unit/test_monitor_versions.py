@@ -102,7 +102,7 @@ def test_a_slip_ends_nothing_and_is_said_when_it_opens() -> None:
     slip = lab("potassium", 3.0, 1, remark="implausible")
     assert open_subjects(play(lab("potassium", 7.5), slip)[0]) == ["potassium:high"]
     (alert,) = play(lab("potassium", 75.0, remark="implausible"))[1]
-    assert "more likely a slip" in alert.detail
+    assert "check it with the laboratory first" in alert.detail
 
 
 @pytest.mark.parametrize("useless", [{"status": "cancelled"}, {"canonical_value": None, "text": "haemolysed"}])
@@ -116,7 +116,7 @@ def test_useless_results_do_not_push_out_the_one_that_counts(useless: dict[str, 
 
 def test_the_laboratory_s_own_value_is_shown_first_and_what_was_converted_is_rounded() -> None:
     (alert,) = play(replace(lab("potassium", 7.123456), value=25.0, unit="odd"))[1]
-    assert alert.summary == "Potassium critically high: 25 odd = 7.12 mmol/L (limit 6.2)"
+    assert alert.summary == "Potassium critically high: 25 odd (7.12 mmol/L), limit 6.2 mmol/L"
     assert "received as 25 odd" in alert.implicated[0].label
     (plain,) = play(replace(lab("potassium", 7.5), value=7.5, unit="mmol/L"))[1]
     assert plain.summary == "Potassium critically high: 7.5 mmol/L (limit 6.2)"

@@ -8,17 +8,16 @@ _MILLIGRAMS = {"mg": 1.0, "milligram": 1.0, "milligrams": 1.0, "g": 1000.0, "mcg
 _UNITS_OF_FORM = {"tab", "tabs", "tablet", "tablets", "cap", "caps", "capsule", "capsules"}
 
 
-def daily_mg(
-    dose: Quantity | None, frequency: float | None, strength: Quantity | None, ingredients: int = 1
-) -> float | None:
-    """Dose times frequency, with tablets converted by the strength of the only ingredient; the upper end of a range.
+def daily_mg(dose: Quantity | None, frequency: float | None, strength: Quantity | None, *, alone: bool) -> float | None:
+    """Dose times frequency of one ingredient, with tablets converted by its strength; the upper end of a range.
 
-    Milligrams of a medicine of several ``ingredients`` say nothing of one of them. A dose of nothing or less is a slip.
+    Milligrams of a medicine of several ingredients (not ``alone``) say nothing of one of them. A dose of nothing or less is
+    a slip.
     """
     if dose is None or frequency is None:
         return None
     amount = dose.value if dose.high is None else max(dose.value, dose.high)
-    each = _milligrams_each(dose.unit.strip().lower(), strength, ingredients <= 1)
+    each = _milligrams_each(dose.unit.strip().lower(), strength, alone)
     if each is None or amount <= 0 or frequency <= 0:
         return None
     return amount * each * frequency

@@ -9,13 +9,15 @@ from services.monitor.patient.state import Order, PatientState, Result
 
 def picture(state: PatientState) -> PatientPicture:
     """What is in force and open at the patient's clock, in a fixed order: gravest problem first, then by name."""
-    orders = [o for o in state.orders.values() if not o.void and (o.end is None or o.end > state.clock)]
+    orders = [o for o in state.orders.values() if not o.void and (o.acts_until is None or o.acts_until > state.clock)]
     alerts = sorted(state.open_alerts.values(), key=lambda a: (SEVERITIES.index(a.severity), -a.rank, a.subject))
     return PatientPicture(
         patient_id=state.patient_id,
         clock=state.clock,
         medicines=tuple(_medicine(o) for o in sorted(orders, key=lambda o: (o.label.lower(), o.source, o.record_id))),
-        labs=tuple(_lab(analyte, newest) for analyte in sorted(state.results) if (newest := state.newest(analyte))),
+        labs=tuple(
+            _lab(analyte, newest) for analyte in sorted(state.results) if analyte and (newest := state.newest(analyte))
+        ),
         open=tuple(
             Problem(
                 alert_id=alert.alert_id,

@@ -5,24 +5,30 @@ Stored as msgpack arrays: fields may be added at the end with a default, never m
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import date, datetime, timedelta
-from itertools import groupby
+from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 from msgspec import Struct
 
 from schemas.alerts import Alert
 from schemas.values import Origin, Quantity
+from services.monitor.patient.dose import daily_mg
 
 FORMAT = 1
 MAX_RESULTS = 60
-"""Results kept of one analyte, the newest by clinical time; enough for hourly values over two days and a half."""
+"""Results kept of one analyte, the newest by clinical time; enough for hourly values over two days and a half. Beside
+them the newest time of each kind is kept, so that no number of void results pushes out the one that counts."""
 KEEP_ENDED_ORDERS = timedelta(days=400)
-"""How long an order is kept after it ended, by the patient's clock: a year's look-back and room for late facts."""
-ONCE_ACTS = timedelta(days=1)
-"""How long a single dose counts after it was due: a day's round. No pharmacology: it is as long as its alert may take to be
-seen while nothing else happens to the patient."""
+"""How long an order is kept after it ended or was entered in error, by the patient's clock: a year's look-back and room for
+late facts."""
+MAX_ORDERS = 1000
+"""Orders kept of one patient; those go first that are over, then those that nothing was heard of for longest."""
+MAX_VERSIONS = 30
+"""Versions kept of one order; the oldest are then told as one."""
+ONCE_COUNTS = timedelta(days=1)
+"""How long a single dose counts after it was due. No pharmacology: the time in which a late feed and a person who is to see
+its alert still meet it."""
+LAST = datetime.max.replace(tzinfo=UTC)
 OLDEST_AGE = 130
 """Years. No person on record has lived longer (122 years, Jeanne Calment), so a birth date further back is not one."""
 
@@ -30,14 +36,47 @@ Precedence = tuple[int, float, int, str]
 """Which of two versions of a thing stands: version, then time recorded, then status, then content as a last word."""
 
 
+class Dose(Struct, frozen=True, array_like=True):
+    """How much and how often, as a version says it."""
+
+    text: str
+    amount: Quantity | None
+    frequency: float | None
+
+
+class Version(Struct, frozen=True, array_like=True):
+    """What one version of an order says, and nothing that it leaves out.
+
+    An empty ``label`` names no medicine; None is "not said" for ``form``, ``route`` (an empty text: said to be unknown),
+    ``dose``, ``start`` and ``one_time``; ``end`` counts where ``says_end``. ``stopped`` is the time of a stop. ``systemic`` is
+    what form and route mean together.
+    """
+
+    precedence: Precedence
+    status: str
+    at: datetime
+    origin: Origin | None
+    label: str
+    ingredients: tuple[str, ...]
+    strengths: dict[str, Quantity]
+    form: str | None
+    route: str | None
+    systemic: bool
+    dose: Dose | None
+    start: datetime | None
+    end: datetime | None
+    says_end: bool
+    stopped: datetime | None
+    one_time: bool | None
+
+
 class Order(Struct, frozen=True, array_like=True):
-    """A prescription as its newest version tells it. ``first_seen`` is the earliest clinical time of any version.
+    """A prescription as its versions tell it: all but ``versions`` follows from them. ``first_seen`` is the earliest clinical
+    time of any version.
 
-    ``end`` is exclusive; None when it is open. ``held`` and ``void`` (entered in error) are not in force.
-
-    An order is made of parts (``apply.PARTS``), each as the newest version that says it left it; ``said`` names that version.
-    ``systemic``, ``daily_mg`` and ``end`` follow from the parts: ``end`` is the earlier of ``planned_end`` and ``stopped``,
-    which belongs to the version that stopped the order and is gone with a later one.
+    ``end`` is exclusive, the planned one or that of a stop (``stopped``), whichever is first; None when it is open. ``held``
+    and ``void`` (entered in error) are not in force. ``daily_mg`` is the daily dose of the only ingredient. ``said`` is no
+    longer written.
     """
 
     source: str
@@ -59,44 +98,57 @@ class Order(Struct, frozen=True, array_like=True):
     void: bool
     origin: Origin | None
     said: dict[str, Precedence] = {}
-    planned_end: datetime | None = None
-    dose: Quantity | None = None
-    frequency: float | None = None
-    strength: Quantity | None = None
-    one_time: bool | None = None
     stopped: datetime | None = None
+    dose: Dose | None = None
+    strengths: dict[str, Quantity] = {}
+    one_time: bool | None = None
+    versions: tuple[Version, ...] = ()
 
     @property
     def starts(self) -> datetime:
         return self.start if self.start is not None else self.first_seen
 
     @property
-    def once(self) -> bool:
-        """A single dose: it acts from its start."""
-        return self.one_time is True or (self.one_time is None and self.end is not None and self.end == self.starts)
+    def acts_until(self) -> datetime | None:
+        """Exclusive; None when it is open. A single dose, which may end as it starts, counts for a while after it."""
+        if self.stopped is not None or (self.end is not None and self.end < self.starts):
+            return self.end
+        once = self.end == self.starts if self.one_time is None else self.one_time
+        if not once:
+            return self.end
+        counts = self.starts + min(ONCE_COUNTS, LAST - self.starts)
+        return counts if self.end is None else max(counts, self.end)
 
     @property
-    def acts_until(self) -> datetime | None:
-        """Exclusive; None when it is open. A stop ends a single dose too."""
-        if not self.once or self.status == "discontinued":
-            return self.end
-        return self.starts + ONCE_ACTS
+    def last_heard(self) -> datetime:
+        return max((version.at for version in self.versions), default=self.first_seen)
 
     def over(self, now: datetime) -> bool:
-        """Whether it can no longer act: ended, held or entered in error. A single dose acts for a day."""
+        """Whether it can no longer act: ended, held or entered in error."""
         return self.void or self.held or (self.acts_until is not None and self.acts_until <= now)
+
+    def acts_at(self, time: datetime) -> bool:
+        """Whether ``time`` is in its period, whatever the clock says."""
+        return self.starts <= time and (self.acts_until is None or time < self.acts_until)
 
     def overlaps(self, other: Order) -> bool:
         """Whether the two are in force at some common time."""
-        ends = [order.acts_until for order in (self, other) if order.acts_until is not None]
-        return not ends or max(self.starts, other.starts) < min(ends)
+        later = max(self.starts, other.starts)
+        return self.acts_at(later) and other.acts_at(later)
+
+    def daily_mg_of(self, ingredient: str) -> float | None:
+        """The daily dose of one of its ingredients; None when it is not known."""
+        if self.dose is None:
+            return self.daily_mg if not self.versions else None
+        alone = self.ingredients == (ingredient,)
+        return daily_mg(self.dose.amount, self.dose.frequency, self.strengths.get(ingredient), alone=alone)
 
 
 class Result(Struct, frozen=True, array_like=True):
-    """A laboratory result of a known analyte; ``value`` is canonical, None where it could not be converted.
+    """A laboratory result; ``value`` is canonical, None where it could not be converted. ``received`` is it as its laboratory
+    wrote it, with comparator and unit; ``remark`` is what ingest said of it.
 
-    ``void``: cancelled or entered in error, kept so that an older version arriving late does not revive it. ``received`` is
-    value and unit as the laboratory wrote them; not ``plausible`` is more likely a slip than a finding.
+    ``void``: cancelled or entered in error, kept so that an older version arriving late does not revive it.
     """
 
     source: str
@@ -113,20 +165,25 @@ class Result(Struct, frozen=True, array_like=True):
     void: bool
     origin: Origin | None
     received: str = ""
-    plausible: bool = True
+    remark: str = ""
 
     @property
     def measured(self) -> bool:
-        """Whether it is a number that can be true. "Haemolysed" is no measurement, and a slip of the keyboard neither."""
+        """Whether it is valid and has a number. "Haemolysed" has none and does not make an older one untrue."""
         return not self.void and self.value is not None
+
+    @property
+    def sure(self) -> bool:
+        """Whether it is one number that can be true."""
+        return self.measured and not self.comparator and self.remark != "implausible"
 
 
 class PatientState(Struct, frozen=True, array_like=True):
     """Everything that is kept of a patient.
 
-    ``clock`` is the patient's clinical time. ``orders`` by source and record id; ``results`` by analyte, oldest first;
-    ``open_alerts`` by rule and subject. ``applied`` is the last offset applied of each source topic; a record at or below
-    it has been applied.
+    ``clock`` is the patient's clinical time. ``orders`` by source and record id; ``results`` by analyte, oldest first, and
+    under the empty name those that took another back and name no analyte; ``open_alerts`` by rule and subject. ``applied`` is
+    the last offset applied of each source topic; a record at or below it has been applied.
     """
 
     patient_id: str
@@ -149,12 +206,6 @@ class PatientState(Struct, frozen=True, array_like=True):
     def newest(self, analyte: str) -> Result | None:
         """The newest valid result of an analyte, whatever it says."""
         return next((result for result in reversed(self.results.get(analyte, ())) if not result.void), None)
-
-    def measured(self, analyte: str) -> Iterator[list[Result]]:
-        """The valid results with a number, those of one time together (two machines may report one time), the newest time
-        first. "Haemolysed" is no measurement and does not make an older one untrue."""
-        found = (result for result in reversed(self.results.get(analyte, ())) if result.measured)
-        return (list(same) for _, same in groupby(found, key=lambda result: result.at))
 
     def age(self, at: datetime) -> timedelta | None:
         """Age at a time; None when it is unknown or the birth date cannot be."""

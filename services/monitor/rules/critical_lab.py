@@ -1,13 +1,14 @@
 """Critical laboratory values: the newest valid result of an analyte lies beyond the limit for the patient's age.
 
 Limits are data (``knowledge/labs``). A value is critical strictly below the low or strictly above the high limit. An alert
-ends when a newer result is not critical, never because the old one aged.
+ends when a newer result says that it is not critical, never because the old one aged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from itertools import groupby
 from typing import Literal
 
 from knowledge.model import CriticalLimit, Knowledge
@@ -20,6 +21,8 @@ Direction = Literal["low", "high"]
 Band = Literal["adult", "child", "newborn"]
 
 _DIRECTIONS: tuple[Direction, ...] = ("low", "high")
+_BANDS: tuple[Band, ...] = ("adult", "child", "newborn")
+_OUTWARD = {"low": ("<", "<="), "high": (">", ">=")}
 
 NEWBORN = timedelta(days=28)
 """WHO: the newborn period is the first 28 days of life."""
@@ -34,34 +37,39 @@ class CriticalLab:
     family = "laboratory"
 
     def touched_by(self, event: AnyEvent, knowledge: Knowledge) -> bool:
-        # a birth date that becomes known changes the limits; a result without analyte may take back one that has one
+        # a birth date that becomes known changes the limits; a result without an analyte may take back one that has one
         return isinstance(event, Patient | LabResult)
 
     def findings(self, state: PatientState, knowledge: Knowledge) -> Iterable[Finding]:
-        for analyte in state.results:
-            for direction in _DIRECTIONS:
-                finding = _of_analyte(analyte, direction, state, knowledge)
+        for analyte, results in state.results.items():
+            limits = {band: limit for band in _BANDS if (limit := knowledge.limits.get((analyte, band))) is not None}
+            for direction in _DIRECTIONS if limits else ():
+                finding = _newest_answer(direction, results, limits, state)
                 if finding is not None:
                     yield finding
 
     def ended(self, alert: Alert, state: PatientState) -> str:
         analyte = alert.subject.split(":", 1)[0]
-        newest = next(state.measured(analyte), None)
+        newest = next((result for result in reversed(state.results.get(analyte, ())) if result.measured), None)
         if newest is None:
             return f"There is no valid {analyte} result left."
-        return f"Newest {analyte}: {_value(newest[-1])} at {newest[-1].at.isoformat()}."
+        return f"Newest {analyte}: {_value(newest)} at {newest.at.isoformat()}."
 
 
-def _of_analyte(analyte: str, direction: Direction, state: PatientState, knowledge: Knowledge) -> Finding | None:
-    """Judged by the newest time with a result that answers whether the limit is passed."""
-    for same_time in state.measured(analyte):
-        limit = knowledge.limits.get((analyte, _band(state, same_time[-1])))
+def _newest_answer(
+    direction: Direction, results: tuple[Result, ...], limits: Mapping[Band, CriticalLimit], state: PatientState
+) -> Finding | None:
+    """The results of the newest time that says whether the limit is passed decide; two machines may report one time."""
+    for _, same_time in groupby(reversed(results), key=lambda result: result.at):
+        together = list(same_time)[::-1]
+        limit = limits.get(_band(state, together[0]))
         if limit is None:
             return None
-        beyond = [result for result in same_time if _beyond(result, limit, direction)]
-        if beyond:
-            return _finding(analyte, direction, beyond, limit, state)
-        if any(_within(result, limit, direction) for result in same_time):
+        answers = [_beyond(result, limit, direction) for result in together]
+        if True in answers:
+            beyond = [result for result, answer in zip(together, answers, strict=True) if answer]
+            return _finding(direction, beyond, limit, state)
+        if False in answers:
             return None
     return None
 
@@ -74,34 +82,28 @@ def _band(state: PatientState, result: Result) -> Band:
     return "newborn" if age < NEWBORN else "child"
 
 
-def _beyond(result: Result, limit: CriticalLimit, direction: Direction) -> bool:
-    """A result given as "<x" lies beyond the low limit when x does not exceed it, and so upward."""
-    value = result.value
-    if value is None:
-        return False
-    if direction == "low":
-        bound, reaches = limit.low, result.comparator in ("<", "<=", "")
-        return bound is not None and reaches and (value < bound or (value == bound and result.comparator == "<"))
-    bound, reaches = limit.high, result.comparator in (">", ">=", "")
-    return bound is not None and reaches and (value > bound or (value == bound and result.comparator == ">"))
+def _beyond(result: Result, limit: CriticalLimit, direction: Direction) -> bool | None:
+    """Whether the value lies beyond the limit; None when the result does not say.
 
-
-def _within(result: Result, limit: CriticalLimit, direction: Direction) -> bool:
-    """Whether a result that is not beyond the limit says that the value is not. ">400" says nothing about a high limit of
-    484, "<8" nothing about a low limit; and what is more likely a slip ends nothing."""
+    Given as "<x" it is below a low limit when x does not exceed it and not above a high one when x does not either; anything
+    else is left open, and so upward. A number that is more likely a slip than a finding never says that all is well.
+    """
     bound = limit.low if direction == "low" else limit.high
-    if result.value is None or not result.plausible:
-        return False
-    if bound is None or not result.comparator:
-        return True
-    if direction == "low":
-        return result.comparator in (">", ">=") and result.value >= bound
-    return result.comparator in ("<", "<=") and result.value <= bound
+    value = result.value
+    if bound is None or value is None or result.void:
+        return None
+    # seen from the limit, outward is positive in both directions
+    distance = bound - value if direction == "low" else value - bound
+    if not result.comparator:
+        beyond: bool | None = distance > 0
+    elif result.comparator in _OUTWARD[direction]:
+        beyond = True if distance > 0 or (distance == 0 and result.comparator in ("<", ">")) else None
+    else:
+        beyond = False if distance <= 0 else None
+    return None if beyond is False and result.remark == "implausible" else beyond
 
 
-def _finding(
-    analyte: str, direction: Direction, beyond: list[Result], limit: CriticalLimit, state: PatientState
-) -> Finding:
+def _finding(direction: Direction, beyond: list[Result], limit: CriticalLimit, state: PatientState) -> Finding:
     bound = limit.low if direction == "low" else limit.high
     assert bound is not None
     values = [result.value for result in beyond if result.value is not None]
@@ -109,20 +111,17 @@ def _finding(
     shown = next(result for result in beyond if result.value == worst)
     advice = limit.advice(direction)
     side = "below" if direction == "low" else "above"
+    value = _value(shown, limit)
+    remarks = [
+        "" if state.age(shown.at) is not None else " The patient's age is not known; the limit for adults was used.",
+        " The value is hardly possible: check it with the laboratory first." if shown.remark == "implausible" else "",
+    ]
     return Finding(
-        subject=f"{analyte}:{direction}",
+        subject=f"{limit.analyte}:{direction}",
         severity=advice.severity,
-        summary=f"{_title(analyte)} critically {direction}: {_value(shown)} (limit {bound:g})"[:139],
-        detail=" ".join(
-            part
-            for part in (
-                f"{_value(shown)} is {side} the critical limit of {bound:g} {_unit(limit.unit)}".strip()
-                + f" for {_people(limit.band)}.",
-                "" if state.age(shown.at) is not None else AGE_UNKNOWN,
-                "" if shown.plausible else SLIP,
-            )
-            if part
-        ),
+        summary=f"{_title(limit.analyte)} critically {direction}: {value}, limit {_amount(bound, limit.unit)}"[:139],
+        detail=f"{value} is {side} the critical limit of {_amount(bound, limit.unit)} for {_people(limit.band)}."
+        + "".join(remarks),
         actions=advice.actions,
         patient_explanation=advice.patient_explanation,
         evidence_grade=limit.evidence_grade,
@@ -134,27 +133,27 @@ def _finding(
     )
 
 
-AGE_UNKNOWN = "The patient's age is not known; the limit for adults was used."
-SLIP = "The value is so far out that it is more likely a slip: check it at its source first."
-
-
 def _people(band: str) -> str:
     return {"adult": "adults", "child": "children", "newborn": "newborns"}[band]
 
 
 def _title(analyte: str) -> str:
+    """Potassium, but pH and INR as they are written."""
     return analyte[:1].upper() + analyte[1:] if analyte.islower() else analyte
 
 
-def _unit(unit: str) -> str:
-    return "" if unit == "1" else unit
+def _amount(value: float, unit: str) -> str:
+    return f"{value:g}" if unit == "1" else f"{value:g} {unit}".strip()
 
 
-def _value(result: Result) -> str:
-    """As received first; what was converted with three digits, which is more than laboratories promise."""
+def _value(result: Result, limit: CriticalLimit | None = None) -> str:
+    """As its laboratory wrote it; beside it what was converted, to three digits where that does not put it on the limit."""
     if result.value is None:
         return result.text or "no value"
-    if not result.received:
-        return f"{result.comparator}{result.value:g} {_unit(result.unit)}".strip()
-    converted = float(f"{result.value:.3g}")
-    return f"{result.comparator}{result.received} = {result.comparator}{converted:g} {_unit(result.unit)}".strip()
+    converted = result.comparator + _amount(result.value, result.unit)
+    if result.received in ("", converted, converted.split()[0] + " 1"):
+        return converted
+    rounded = float(f"{result.value:.3g}")
+    if limit is None or rounded not in (limit.low, limit.high):
+        converted = result.comparator + _amount(rounded, result.unit)
+    return f"{result.received} ({converted})"

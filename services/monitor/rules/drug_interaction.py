@@ -7,6 +7,7 @@ act by a systemic route, their periods overlap and neither is over.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from itertools import groupby
 from typing import NamedTuple
 
@@ -33,14 +34,16 @@ class DrugInteraction:
 
     def findings(self, state: PatientState, knowledge: Knowledge) -> Iterable[Finding]:
         found = sorted(_combinations(state, knowledge), key=lambda each: (_subject(each[0]), each[1].starts))
-        of_one_pair: dict[tuple[str, tuple[Implicated, ...]], Finding] = {}
-        for subject, same in groupby(found, key=lambda each: _subject(each[0])):
-            finding = _finding(subject, list(same))
-            if finding is not None:
-                # a combination product brings two members of one class: the same orders, the same problem, told once
-                key = (subject.split(":", 1)[0], finding.implicated)
-                of_one_pair[key] = min(of_one_pair.get(key, finding), finding, key=_gravest)
-        yield from of_one_pair.values()
+        by_subject = (
+            _finding(subject, list(same)) for subject, same in groupby(found, key=lambda each: _subject(each[0]))
+        )
+        # two members of one class in a combination product are one problem of the same orders
+        once: dict[tuple[str, tuple[Implicated, ...]], Finding] = {}
+        for finding in sorted(
+            filter(None, by_subject), key=lambda each: (SEVERITIES.index(each.severity), each.subject)
+        ):
+            once.setdefault((finding.subject.split(":", 1)[0], finding.implicated), finding)
+        return once.values()
 
     def ended(self, alert: Alert, state: PatientState) -> str:
         for fact in alert.implicated:
@@ -49,10 +52,6 @@ class DrugInteraction:
                 status = "ended" if order is None or order.status in ("ordered", "changed", "resumed") else order.status
                 return f"The order {fact.label} is {status.replace('_', ' ')}."
         return "The orders no longer act together."
-
-
-def _gravest(finding: Finding) -> tuple[int, str]:
-    return SEVERITIES.index(finding.severity), finding.subject
 
 
 def _combinations(state: PatientState, knowledge: Knowledge) -> Iterator[Combination]:
@@ -79,61 +78,69 @@ def _subject(interaction: Interaction) -> str:
     return f"{interaction.pair.id}:{'+'.join(sorted((interaction.object, interaction.precipitant)))}"
 
 
-class _Ordered(NamedTuple):
-    """The daily dose of the object with every order of it that overlaps; ``is_all`` is false where one has no known dose."""
-
-    mg: float
-    is_all: bool
-
-
-def _ordered(order: Order, same: list[Combination]) -> _Ordered:
-    together = {(each.source, each.record_id): each for _, each, _ in same if each is order or each.overlaps(order)}
-    doses = [each.daily_mg for each in together.values()]
-    return _Ordered(sum(dose for dose in doses if dose is not None), None not in doses)
-
-
-def _severity(interaction: Interaction, ordered: _Ordered) -> Severity | None:
+def _severity(interaction: Interaction, known: float, all_known: bool) -> Severity | None:
     """None when the label permits the combination at the dose ordered; a dose that is not known is said, not assumed."""
     limit = interaction.max_daily_mg
-    if limit is None or ordered.mg > limit:
+    if limit is None or known > limit:
         return interaction.pair.severity
-    return None if ordered.is_all else "moderate"
+    return None if all_known else "moderate"
+
+
+class _Graded(NamedTuple):
+    """A combination with how grave it is and the daily dose of its object, None when it is not known."""
+
+    severity: Severity
+    interaction: Interaction
+    orders: tuple[Order, ...]
+    since: datetime
+    daily_mg: float | None
+
+
+def _graded(each: Combination, same: list[Combination]) -> _Graded | None:
+    """Graded by all that is ordered of the object at the time from which the two act together."""
+    interaction, order, other = each
+    since = max(order.starts, other.starts)
+    objects = [o for _, o, with_ in same if with_ is other and o.acts_at(since)]
+    doses = [o.daily_mg_of(interaction.object) for o in objects]
+    known = sum(dose for dose in doses if dose is not None)
+    severity = _severity(interaction, known, None not in doses)
+    if severity is None:
+        return None
+    daily = known if None not in doses or severity != "moderate" else None
+    return _Graded(severity, interaction, (*objects, other), since, daily)
 
 
 def _finding(subject: str, same: list[Combination]) -> Finding | None:
-    graded = [
-        (severity, ordered, each)
-        for each in same
-        if (severity := _severity(each[0], ordered := _ordered(each[1], same))) is not None
-    ]
+    graded = [found for each in same if (found := _graded(each, same)) is not None]
     if not graded:
         return None
-    severity, ordered, (interaction, _, _) = min(graded, key=lambda each: SEVERITIES.index(each[0]))
-    orders = {(o.source, o.record_id): o for _, _, (_, first, second) in graded for o in (first, second)}
+    gravest = min(graded, key=lambda each: SEVERITIES.index(each.severity))
+    interaction = gravest.interaction
+    orders = {(o.source, o.record_id): o for each in graded for o in each.orders}
     involved = sorted(orders.values(), key=lambda o: (o.starts, o.source, o.record_id))
     pair = interaction.pair
     return Finding(
         subject=subject,
-        severity=severity,
+        severity=gravest.severity,
         summary=f"{interaction.object} with {interaction.precipitant}: {pair.title}"[:139],
         detail=" ".join(
-            part for part in (f"{pair.effect} {pair.mechanism}".strip(), _dose_remark(interaction, ordered)) if part
+            part
+            for part in (f"{pair.effect} {pair.mechanism}".strip(), _dose_remark(interaction, gravest.daily_mg))
+            if part
         ),
         actions=pair.actions,
         patient_explanation=pair.patient_explanation,
         evidence_grade=pair.evidence_grade,
         implicated=tuple(map(implicate_order, involved)),
         citations=tuple(dict.fromkeys((*interaction.citations, *pair.citations))),
-        since=min(max(first.starts, second.starts) for _, _, (_, first, second) in graded),
+        since=min(each.since for each in graded),
         origins=tuple(o.origin for o in involved if o.origin is not None),
     )
 
 
-def _dose_remark(interaction: Interaction, ordered: _Ordered) -> str:
+def _dose_remark(interaction: Interaction, daily_mg: float | None) -> str:
     if interaction.max_daily_mg is None:
         return ""
     limit = f"The label permits {interaction.object} up to {interaction.max_daily_mg:g} mg a day with {interaction.precipitant}"
-    if ordered.is_all:
-        return f"{limit}; {ordered.mg:g} mg a day is ordered."
-    known = f" beyond {ordered.mg:g} mg" if ordered.mg else ""
-    return f"{limit}; the daily dose ordered is not known{known}."
+    ordered = "the daily dose ordered is not known" if daily_mg is None else f"{daily_mg:g} mg a day is ordered"
+    return f"{limit}; {ordered}."

@@ -81,8 +81,9 @@ def implicate_result(result: Result) -> Implicated:
         source=result.source,
         record_id=result.record_id,
         version=result.version,
-        label=f"{result.label} (received as {result.comparator}{result.received})" if result.received else result.label,
+        label=result.label,
         at=result.at,
         value=result.value,
         unit=result.unit,
+        received=result.received,
     )
