@@ -45,8 +45,8 @@ async def check(stream: Any) -> None:
 
 @app.on_rebalance_complete.connect
 async def tell(*_: Any, **__: Any) -> None:
-    # a worker sends what is printed to its log
-    print("ready", time.monotonic(), file=sys.__stdout__, flush=True)
+    # a worker sends what is printed to its log, and its spinner has written to this line
+    print("\nready", time.monotonic(), file=sys.__stdout__, flush=True)
 
 
 if __name__ == "__main__":

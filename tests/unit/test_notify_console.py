@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from schemas.alerts import Implicated
 from schemas.dead_letters import REASONS
 from services.notify.access import is_loopback
 from services.notify.answers import Given
@@ -83,3 +84,22 @@ def test_a_record_that_holds_no_alert_is_refused_with_the_place_and_without_its_
     assert (raised.value.reason, raised.value.place) == (reason, place)
     assert "Smith" not in raised.value.detail
     assert reason in REASONS
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "received", "shown"),
+    [
+        (7.5, "mmol/L", "", "7.5 mmol/L"),
+        (7.5, "mmol/L", ">7.5 mmol/L", ">7.5 mmol/L"),
+        (540.5432, "mg/dL", "30 mmol/L", "30 mmol/L (541 mg/dL)"),
+        (7.1, "1", "7.1 pH", "7.1 pH (7.1)"),
+        (None, "", "haemolysed", "haemolysed"),
+        (None, "", "", ""),
+    ],
+)
+def test_a_value_is_shown_as_its_laboratory_wrote_it(value: float | None, unit: str, received: str, shown: str) -> None:
+    fact = Implicated(
+        kind="lab_result", source="lab", record_id="r", version=1, label="x", at=T0, value=value, unit=unit,
+        received=received,
+    )  # fmt: skip
+    assert words.value(fact) == shown

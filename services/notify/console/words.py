@@ -60,4 +60,12 @@ def reason(code: str) -> str:
 
 
 def value(fact: Implicated) -> str:
-    return "" if fact.value is None else f"{fact.value:g} {fact.unit}".strip()
+    """As received; what was converted beside it in brackets, with three digits."""
+    if fact.value is None:
+        return fact.received
+    unit = "" if fact.unit == "1" else fact.unit
+    plain = f"{fact.value:g} {unit}".strip()
+    if not fact.received or fact.received.lstrip("<>= ") == plain:
+        return fact.received or plain
+    rounded = float(f"{fact.value:.3g}")
+    return f"{fact.received} ({rounded:g}{unit and ' '}{unit})"
