@@ -35,7 +35,7 @@ bench: $(READY) ## throughput, event-to-alert time, restore, workers, beside a l
 bench-peers: $(READY) ## the same beside Kafka Streams, Quix Streams and stock Faust, fetched at the first time
 	$(BIN)/python -m bench --peers $(ARGS)
 
-bench-short: $(READY) ## a small form of `make bench`, below a minute
+bench-short: $(READY) ## a small form of `make bench`, about a minute
 	$(BIN)/python -m bench --short $(ARGS)
 
 lint: $(READY) ## formatting, lint, types, import contracts

@@ -7,7 +7,6 @@ import re
 import statistics
 import sys
 from array import array
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -16,13 +15,14 @@ import msgspec
 
 from bench.broker import Broker, Stamped
 from bench.contenders import Entrant
+from bench.events import events
 from bench.figures import Figure
 from bench.load import Pace
 from bench.process import running
-from bench.throughput import Load, monitor_identity, new_run
+from bench.throughput import Load, check, monitor_alerts, monitor_identity, monitor_record, new_run
 from schemas import codec, topics
 
-WARM_UP = 5.0
+WARM_UP = 3.0
 """Seconds of load before anything is counted."""
 _NUMBER = re.compile(r"\d+")
 
@@ -37,19 +37,25 @@ class Delay(NamedTuple):
 async def measure(
     broker: Broker, entrant: Entrant, rate: int, seconds: float, folder: Path, *, each: bool = False
 ) -> list[Figure]:
-    """p50 and p99 through the monitor at ``rate`` events a second, and how they grew where the run lasts minutes."""
-    run = await new_run(broker, Load(topics.EVENTS, 0, Counter(), monitor_identity, topics.ALERTS), folder)
-    await broker.skip(run.group, topics.EVENTS)
+    """p50 and p99 through the monitor at ``rate`` events a second, and how they grew where the run lasts minutes.
+
+    Every alert is waited for, however late. Raises ``WrongError``, or ``SilentError`` when some do not come.
+    """
     pace = Pace(rate, WARM_UP + seconds, str(folder / "sent"), each)
+    expected = monitor_alerts(map(monitor_record, events(pace.count)))
+    load = Load(topics.EVENTS, pace.count, expected, monitor_identity, topics.ALERTS)
+    run = await new_run(broker, load, folder)
+    await broker.skip(run.group, topics.EVENTS)
     command = [sys.executable, "-m", "bench.load", str(run.write()), msgspec.json.encode(pace).decode()]
     async with running(entrant.name, entrant.command(run.write()), folder) as it:
-        await it.ready(60)
-        await asyncio.sleep(1)
-        async with broker.reading(topics.ALERTS) as reader, running("load", command, folder / "load") as load:
+        await it.ready()
+        async with broker.reading(topics.ALERTS) as reader, running("load", command, folder / "load") as generator:
             reading = asyncio.create_task(reader.forever())
-            await it.during(load.during(_written(Path(pace.sent), pace.seconds + 120)))
-            await asyncio.sleep(1)
+            await it.during(generator.during(_written(Path(pace.sent), pace.seconds + 120)))
             reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+            await it.during(reader.until(lambda records: len(records) >= expected.total(), silence=20))
+    check(reader.records, load)
     sent = array("d")
     sent.frombytes(Path(pace.sent).read_bytes())
     delays = [each for each in _delays(reader.records, sent) if each.number >= rate * WARM_UP]

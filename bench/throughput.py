@@ -63,11 +63,11 @@ async def monitor_load(broker: Broker, count: int) -> Load:
     """The events of a made-up hospital in ``medication.events``; needs its topics."""
     records = [monitor_record(event) for event in monitor_events(count)]
     await broker.fill(records)
-    return Load(topics.EVENTS, count, _alerts_one_by_one(records), monitor_identity, topics.ALERTS)
+    return Load(topics.EVENTS, count, monitor_alerts(records), monitor_identity, topics.ALERTS)
 
 
-def _alerts_one_by_one(records: Iterable[Send]) -> linear.Alerts:
-    """The real handler without broker, engine and batches."""
+def monitor_alerts(records: Iterable[Send]) -> linear.Alerts:
+    """What the real handler gives without broker, engine and batches."""
     engine = MemoryEngine(worker.monitor())
     alerts: linear.Alerts = Counter()
     for offset, record in enumerate(records):

@@ -201,3 +201,11 @@ def test_names_and_units_are_written_as_people_write_them(analyte: str, unit: st
     canonical = unit or "1"
     knowledge: Any = SmallKnowledge([], [replace(limit(analyte, 7.2, None), unit=canonical)])
     assert opened(lab(analyte, 7.1, 0, unit=unit, canonical_unit=canonical), knowledge).summary == summary
+
+
+def test_any_number_of_results_of_one_time_is_bounded() -> None:
+    state: PatientState | None = None
+    for number in range(4 * MAX_RESULTS):
+        state, _ = take_event(state, lab("potassium", 4.1, id=f"k{number}"), KNOWLEDGE, at(1))
+    assert state is not None
+    assert len(state.results["potassium"]) <= MAX_RESULTS + 32

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from msgspec.structs import replace
 
 from schemas.events import LabResult
@@ -11,6 +13,8 @@ from services.monitor.patient.precedence import precedence
 from services.monitor.patient.state import MAX_RESULTS, PatientState, Result
 
 _STATUS = ("preliminary", "final", "corrected", "cancelled", "entered_in_error")
+OF_EACH_KIND = 8
+"""More than two machines at a bedside report for one time."""
 _TAKES_BACK = frozenset({"corrected", "cancelled", "entered_in_error"})
 
 
@@ -47,11 +51,18 @@ def _without(state: PatientState, analyte: str, result: Result) -> PatientState:
 
 
 def _with(state: PatientState, analyte: str, result: Result) -> PatientState:
+    """The newest results are kept, and some of each kind, so that no number of results that say nothing pushes out the one
+    that counts. What is kept does not depend on the order of arrival."""
     results = sorted((*state.results.get(analyte, ()), result), key=lambda r: (r.at, r.source, r.record_id))
-    newest = {_kind(each): each.at for each in results}
-    spare = len(results) - MAX_RESULTS
-    kept = tuple(each for place, each in enumerate(results) if place >= spare or each.at == newest[_kind(each)])
-    return replace(state, results={**state.results, analyte: kept})
+    if len(results) > MAX_RESULTS:
+        of_kind: Counter[tuple[bool, bool]] = Counter()
+        kept = []
+        for place, each in enumerate(reversed(results)):
+            of_kind[_kind(each)] += 1
+            if place < MAX_RESULTS or of_kind[_kind(each)] <= OF_EACH_KIND:
+                kept.append(each)
+        results = kept[::-1]
+    return replace(state, results={**state.results, analyte: tuple(results)})
 
 
 def _kind(result: Result) -> tuple[bool, bool]:
