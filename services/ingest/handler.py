@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 
 from schemas.cloudevents import event_headers
 from schemas.codec import encode
 from schemas.dead_letters import DeadLetter
 from schemas.events import Event
 from schemas.topics import DEAD_LETTERS, EVENTS, MAX_RECORD_BYTES
-from schemas.values import Origin
+from schemas.values import Origin, broker_time
 from services.ingest.formats import Refusal
 from services.ingest.pipeline import Pipeline, Taken, dead_letter
 from services.runtime.clock import Clock
@@ -64,12 +63,8 @@ class IngestHandler:
 
 
 def origin_of(record: Record) -> Origin:
-    """Where a record stood. A time stamp that is no time (a sender may set any) is left out."""
-    try:
-        received_at = datetime.fromtimestamp(record.timestamp / 1000, UTC) if record.timestamp >= 0 else None
-    except (OverflowError, ValueError, OSError):
-        received_at = None
-    return Origin(record.topic, record.partition, record.offset, received_at=received_at)
+    """Where a record stood."""
+    return Origin(record.topic, record.partition, record.offset, received_at=broker_time(record.timestamp))
 
 
 def event_send(event: Event) -> Send:

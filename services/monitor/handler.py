@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 from msgspec.structs import replace
@@ -13,6 +13,7 @@ from schemas import cloudevents, codec, topics
 from schemas.alerts import Alert
 from schemas.dead_letters import DeadLetter
 from schemas.identity import fixed_id
+from schemas.values import broker_time
 from services.monitor import evaluate
 from services.monitor.patient import state as patient_state
 from services.monitor.patient.picture import picture
@@ -72,7 +73,7 @@ class MonitorHandler:
             partition=record.partition,
             offset=record.offset,
             original=record.value or b"",
-            received_at=_received_at(record),
+            received_at=broker_time(record.timestamp),
             refused_at=self._clock(record),
             refused_by="monitor",
         )
@@ -83,14 +84,6 @@ class MonitorHandler:
 
     def decode_state(self, stored: bytes) -> object:
         return patient_state.decode(stored)
-
-
-def _received_at(record: Record) -> datetime | None:
-    """None for a time stamp that is no time: a writer may set any."""
-    try:
-        return datetime.fromtimestamp(record.timestamp / 1000, UTC) if record.timestamp >= 0 else None
-    except (OverflowError, ValueError, OSError):
-        return None
 
 
 def _alert_record(alert: Alert) -> Send:
