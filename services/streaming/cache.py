@@ -2,58 +2,57 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterable
-
 OVERHEAD_BYTES = 64
 
-
-class _Entry:
-    __slots__ = ("pins", "size", "state")
-
-    def __init__(self, state: object | None, size: int, pins: int) -> None:
-        self.state, self.size, self.pins = state, size, pins
+_Entry = tuple[object | None, int]
+_NOTHING: _Entry = (None, -1)
 
 
 class StateCache:
-    """Bounded by the encoded size of what it holds; the least recently used goes first.
+    """Bounded by the encoded size of what it holds. What was not used for long goes first.
 
-    A state that is computed and not yet stored is pinned: it stays, over the bound if need be, because nothing else has it.
+    Two generations in place of a list of uses: what is used is young; when the young ones fill half of the bound they become
+    the old ones, and the old ones that nobody used meanwhile go. A look costs one dictionary access.
     """
 
     def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._entries: OrderedDict[bytes, _Entry] = OrderedDict()
-        self.bytes = 0
+        self._half = max_bytes // 2
+        self._young: dict[bytes, _Entry] = {}
+        self._old: dict[bytes, _Entry] = {}
+        self._young_bytes = self._old_bytes = 0
 
-    def __len__(self) -> int:
-        return len(self._entries)
+    @property
+    def bytes(self) -> int:
+        return self._young_bytes + self._old_bytes
 
     def __contains__(self, key: bytes) -> bool:
-        return key in self._entries
+        return key in self._young or key in self._old
 
-    def get(self, key: bytes) -> object | None:
-        """The state of a key that is here; None when the key is known to have none."""
-        self._entries.move_to_end(key)
-        return self._entries[key].state
+    def get(self, key: bytes, otherwise: object) -> object | None:
+        """The state of a key, None when the key is known to have none; ``otherwise`` when nothing is known of it here."""
+        found = self._young.get(key)
+        if found is None:
+            found = self._old.pop(key, _NOTHING)
+            if found is _NOTHING:
+                return otherwise
+            self._old_bytes -= found[1]
+            self._young_bytes += found[1]
+            self._young[key] = found
+        return found[0]
 
-    def put(self, key: bytes, state: object | None, size: int, *, pin: bool = False) -> None:
-        """``size`` in bytes as encoded, 0 for no state. Each pin needs one ``unpin``. ``shrink`` keeps the bound."""
-        old = self._entries.pop(key, None)
-        self.bytes += size + OVERHEAD_BYTES - (old.size if old else 0)
-        self._entries[key] = _Entry(state, size + OVERHEAD_BYTES, (old.pins if old else 0) + pin)
-
-    def unpin(self, keys: Iterable[bytes]) -> None:
-        for key in keys:
-            self._entries[key].pins -= 1
+    def put(self, key: bytes, state: object | None, size: int) -> None:
+        """``size`` in bytes as encoded, 0 for no state. ``shrink`` keeps the bound."""
+        size += OVERHEAD_BYTES
+        before = self._young.get(key)
+        if before is not None:
+            self._young_bytes -= before[1]
+        elif (before := self._old.pop(key, None)) is not None:
+            self._old_bytes -= before[1]
+        self._young[key] = (state, size)
+        self._young_bytes += size
 
     def shrink(self) -> None:
-        """Down to the bound, once a batch."""
-        for _ in range(len(self._entries)):
-            if self.bytes <= self._max_bytes:
-                return
-            key, entry = next(iter(self._entries.items()))
-            if entry.pins:
-                self._entries.move_to_end(key)
-            else:
-                self.bytes -= self._entries.pop(key).size
+        """Down to the bound, once a batch; a batch that is larger than half of it stays until the next."""
+        if self._young_bytes > self._half:
+            self._old, self._old_bytes = self._young, self._young_bytes
+            self._young, self._young_bytes = {}, 0

@@ -17,6 +17,9 @@ SESSION_SECONDS = 10.0
 HEARTBEAT_SECONDS = 2.0
 COMMIT_SECONDS = 0.5
 
+FETCH_BYTES = 4 << 20
+"""Of one partition at a time; more are only taken where one record is larger."""
+
 
 def make_app(
     app_id: str, brokers: str, state_dir: Path, standby_replicas: int, changelog: str | None, hooks: Hooks
@@ -35,6 +38,7 @@ def make_app(
         broker_heartbeat_interval=HEARTBEAT_SECONDS,
         broker_commit_interval=COMMIT_SECONDS,
         consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=FETCH_BYTES,
         # without it a stop waits for ever for one batch that is never acked
         stream_wait_empty=False,
         topic_allow_declare=False,

@@ -1,7 +1,7 @@
 """What a lane has to read: fetches queued in order, taken a batch at a time.
 
 A batch is coalesced from what is there, bounded in records and in bytes; a fetch that is larger is taken in parts and counts
-as read with its last one.
+as read with its last one. Records are the client's own objects: they have what ``Record`` has.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from services.streaming.handler import Record
 
-MAX_BATCH_RECORDS = 2_000
-MAX_BATCH_BYTES = 1 << 20
+MAX_BATCH_RECORDS = 20_000
+MAX_BATCH_BYTES = 4 << 20
 MAX_QUEUE_BYTES = 4 << 20
 """A lane with more than this waiting asks the broker for nothing; one fetch more may be under way."""
 
@@ -68,13 +68,14 @@ class FetchQueue:
     def wake(self) -> None:
         self._filled.set()
 
-    def take(self) -> Part:
-        """The next batch; empty when nothing waits."""
+    def take(self, limit: int = MAX_BATCH_RECORDS) -> Part:
+        """The next batch, of at most ``limit`` records; empty when nothing waits."""
+        limit = min(limit, self._max_records)
         part = Part([], [])
         room = self._max_bytes
-        while self._fetches and len(part.records) < self._max_records and room > 0:
+        while self._fetches and len(part.records) < limit and room > 0:
             fetch = self._fetches[0]
-            room -= self._move(fetch, part, room)
+            room -= self._move(fetch, part.records, limit - len(part.records), room)
             if fetch.taken == len(fetch.records):
                 self._fetches.popleft()
                 part.ends.append(fetch.ack)
@@ -82,16 +83,19 @@ class FetchQueue:
             self._filled.clear()
         return part
 
-    def _move(self, fetch: _Fetch, part: Part, room: int) -> int:
-        """Records of ``fetch`` into ``part`` until one of the bounds is reached; the bytes moved."""
-        moved = 0
-        start, records = fetch.taken, part.records
-        for r in fetch.records[start : start + self._max_records - len(records)]:
-            records.append(Record(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value, r.headers))
-            fetch.taken += 1
-            moved += len(r.value or b"")
-            if moved >= room:
-                break
-        self.records -= fetch.taken - start
+    def _move(self, fetch: _Fetch, into: list[Record], limit: int, room: int) -> int:
+        """Records of ``fetch`` until one of the bounds is reached; the bytes moved."""
+        records = fetch.records[fetch.taken : fetch.taken + limit]
+        moved = fetch.bytes
+        if len(records) < len(fetch.records) or moved > room:
+            moved = 0
+            for number, record in enumerate(records, 1):
+                moved += len(record.value or b"")
+                if moved >= room:
+                    records = records[:number]
+                    break
+        into += records
+        fetch.taken += len(records)
+        self.records -= len(records)
         self.bytes -= moved
         return moved

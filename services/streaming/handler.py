@@ -17,7 +17,10 @@ Headers = Sequence[tuple[str, bytes]]
 
 
 class Record(NamedTuple):
-    """One record read. ``timestamp`` is the broker's, in milliseconds since the epoch; ``value`` is None for a tombstone."""
+    """One record read. ``timestamp`` is the broker's, in milliseconds since the epoch; ``value`` is None for a tombstone.
+
+    An engine may hand over its client's own record in place of this one, which has the same attributes: read them by name.
+    """
 
     topic: str
     partition: int

@@ -32,6 +32,12 @@ RETRY_SECONDS = 0.5
 AHEAD_RECORDS = 100
 """Fewer than this wait for the delivery under way, and become one batch with what comes meanwhile."""
 
+BATCH_SECONDS = 0.1
+"""A batch is as large as what the handler did in this time of the last one: the larger, the fewer states are encoded and
+written twice; but computing holds up the event loop, and with it the other lanes."""
+LEAST_RECORDS = 500
+_UNKNOWN = object()
+
 log = structlog.get_logger(__name__)
 
 
@@ -58,7 +64,9 @@ class Memory(NamedTuple):
 class _Batch(NamedTuple):
     part: Part
     sends: list[Send]
+    states: dict[bytes, object | None]
     changes: dict[bytes, bytes | None]
+    """``states`` as stored."""
 
 
 class Lane:
@@ -76,6 +84,9 @@ class Lane:
         """Time stamp of the last record handled, milliseconds since the epoch."""
         self._shared, self._memory, self._on_end = shared, memory, on_end
         self._cache = StateCache(shared.cache_bytes)
+        self._unstored: dict[bytes, object | None] = {}
+        """Of the batch under way, which nothing else may have."""
+        self._limit = LEAST_RECORDS
         self._refusals = Refusals(shared.limits)
         self._headers = headers_of(epoch)
         self._dead = False
@@ -134,10 +145,10 @@ class Lane:
                 await asyncio.wait({self._delivery})
             if self._closing:
                 return
-            part = self.queue.take()
-            batch = self._compute(part)
+            batch = self._compute(self.queue.take(self._limit))
             if self._delivery:
                 await asyncio.wait({self._delivery})
+            self._unstored = batch.states
             self._delivery = asyncio.create_task(self._guarded(self._deliver(batch)))
 
     async def _guarded(self, work: Awaitable[None]) -> None:
@@ -177,30 +188,33 @@ class Lane:
         self._refusals.count(len(part.records), errors)
         metrics.refused.inc(len(errors))
         changes = self._encode(outcome.states) if self._memory else {}
-        metrics.batch_seconds.labels("handle").observe(time.perf_counter() - started)
-        return _Batch(part, outcome.sends, changes)
+        took = time.perf_counter() - started
+        metrics.batch_seconds.labels("handle").observe(took)
+        # one that was held up, or is small, says little: halfway to what it says
+        self._limit = max(LEAST_RECORDS, (self._limit + int(BATCH_SECONDS / took * len(part.records))) // 2)
+        return _Batch(part, outcome.sends, outcome.states, changes)
 
     def _states(self, keys: Iterable[bytes], store: PartitionStore) -> dict[bytes, object | None]:
-        cache, decode = self._cache, self._shared.handler.decode_state
-        states: dict[bytes, object | None] = {}
-        hits = 0
-        for key in keys:
-            if key in cache:
-                states[key] = cache.get(key)
-                hits += 1
+        known, unstored = self._cache.get, self._unstored
+        states = {key: known(key, _UNKNOWN) for key in keys}
+        missing = [key for key, state in states.items() if state is _UNKNOWN]
+        for key in missing:
+            if key in unstored:
+                states[key] = unstored[key]
             else:
                 stored = store.read(key)
-                states[key] = None if stored is None else decode(stored)
-                cache.put(key, states[key], len(stored or b""))
-        self._shared.metrics.cache_hits.inc(hits)
-        self._shared.metrics.cache_misses.inc(len(states) - hits)
+                states[key] = state = None if stored is None else self._shared.handler.decode_state(stored)
+                self._cache.put(key, state, len(stored or b""))
+        self._shared.metrics.cache_hits.inc(len(states) - len(missing))
+        self._shared.metrics.cache_misses.inc(len(missing))
         return states
 
     def _encode(self, states: dict[bytes, object | None]) -> dict[bytes, bytes | None]:
+        encode, put = self._shared.handler.encode_state, self._cache.put
         changes: dict[bytes, bytes | None] = {}
         for key, state in states.items():
-            value = changes[key] = None if state is None else self._shared.handler.encode_state(state)
-            self._cache.put(key, state, len(value or b""), pin=True)
+            value = changes[key] = None if state is None else encode(state)
+            put(key, state, len(value or b""))
         self._cache.shrink()
         return changes
 
@@ -211,8 +225,6 @@ class Lane:
         if self._memory and batch.changes:
             async with self._writing:
                 await self._keep(batch.changes, self._memory)
-            self._cache.unpin(batch.changes)
-            self._cache.shrink()
         self._check()
         if self._shared.observe:
             self._shared.observe(batch.part.records, batch.sends)

@@ -109,8 +109,9 @@ class BatchProducer:
             pending.append((await producer.send_batch(batch, topic, partition=partition), count))
 
         batch = producer.create_batch()
+        same = list(more)
         for send in records:
-            headers = [*send.headers, *more]
+            headers = [*send.headers, *same] if send.headers else same
             if batch.append(key=send.key, value=send.value, timestamp=None, headers=headers) is None:
                 await hand_over(batch)
                 batch = producer.create_batch()

@@ -15,8 +15,9 @@ from prometheus_client import CollectorRegistry
 
 from services.streaming.changelog import Changelog
 from services.streaming.errors import EngineError, LaneLost
+from services.streaming.fetches import MAX_BATCH_RECORDS
 from services.streaming.handler import Headers, Send
-from services.streaming.lane import Lane, Memory, Shared
+from services.streaming.lane import LEAST_RECORDS, Lane, Memory, Shared
 from services.streaming.metrics import StreamMetrics
 from services.streaming.producer import Span
 from services.streaming.pulse import Pulse
@@ -161,8 +162,10 @@ async def test_the_next_batch_is_computed_while_the_last_is_delivered_and_order_
     assert play.stored() == 151
 
 
-async def test_what_is_computed_and_not_yet_stored_is_what_the_next_batch_sees(play: Play) -> None:
-    play.lane._cache._max_bytes = 0
+async def test_what_is_computed_and_not_yet_stored_is_what_the_next_batch_sees(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(play.lane._cache, "get", lambda key, otherwise: otherwise)  # a cache that keeps nothing
     play.broker.gates["send"].clear()
     play.fetch(b"first")
     await play.until("send")
@@ -171,21 +174,35 @@ async def test_what_is_computed_and_not_yet_stored_is_what_the_next_batch_sees(p
     play.broker.gates["send"].set()
     await play.until("ack", 2)
     assert play.stored() == 151
-    assert play.lane.cache_bytes == 0
 
 
 async def test_an_oversize_fetch_is_split_and_acked_with_its_last_part(play: Play) -> None:
-    play.fetch(*[b"x"] * 4500)
+    play.fetch(*[b"x"] * 45_000)
     await play.until("ack")
-    assert play.batches == [2000, 2000, 500]
-    assert play.acked == [4499]
-    assert play.stored() == 4500
+    assert len(play.batches) > 2
+    assert max(play.batches) <= MAX_BATCH_RECORDS
+    assert play.acked == [44_999]
+    assert play.stored() == 45_000
+
+
+async def test_a_batch_is_what_the_handler_does_in_its_time(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(1000))
+    # each look at the clock is a second later: a batch takes ten times as long as it should
+    monkeypatch.setattr("services.streaming.lane.time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    play.lane._limit = 8000
+    play.fetch(*[b"x"] * 16_000)
+    await play.until("ack")
+    # halfway to the tenth of what was done, each time, and not below the least
+    assert play.batches[:3] == [8000, 4400, 2420]
+    play.fetch(*[b"x"] * 5_000)
+    await play.until("ack", 2)
+    assert min(play.batches[:-1]) == LEAST_RECORDS
 
 
 async def test_a_batch_is_bounded_in_bytes(play: Play) -> None:
-    play.fetch(*[b"x" * 300_000] * 10)
+    play.fetch(*[b"x" * 300_000] * 20)
     await play.until("ack")
-    assert play.batches == [4, 4, 2]
+    assert play.batches == [14, 6]
 
 
 async def test_what_waits_is_coalesced(play: Play) -> None:

@@ -48,26 +48,30 @@ def test_a_missed_pulse_stays_missed_until_the_next_assignment() -> None:
 
 
 def test_the_cache_keeps_its_bound_and_what_was_used_last() -> None:
-    cache = StateCache(3 * (100 + OVERHEAD_BYTES))
-    for key in (b"a", b"b", b"c"):
+    cache = StateCache(4 * (100 + OVERHEAD_BYTES))
+    for number in range(1000):
+        cache.put(b"%d" % number, number, 100)
+        assert cache.get(b"hot", None) == ("hot" if number else None)
+        cache.put(b"hot", "hot", 100)
+        cache.shrink()
+        # one batch over the half that makes the young ones old
+        assert cache.bytes <= 5 * (100 + OVERHEAD_BYTES)
+    assert [number for number in range(1000) if b"%d" % number in cache] == list(range(1000))[-cache.bytes // 164 + 1 :]
+
+
+def test_the_cache_counts_a_key_once_whatever_happens_to_it() -> None:
+    cache = StateCache(4 * (100 + OVERHEAD_BYTES))
+    for size in (100, 10, 250, 30):
+        cache.put(b"a", size, size)
+        assert (cache.get(b"a", None), cache.bytes) == (size, size + OVERHEAD_BYTES)
+    for key in (b"b", b"c", b"d"):
         cache.put(key, key, 100)
-    cache.get(b"a")
-    cache.put(b"d", b"d", 100)
     cache.shrink()
-    assert [key for key in (b"a", b"b", b"c", b"d") if key in cache] == [b"a", b"c", b"d"]
-    assert cache.bytes == 3 * (100 + OVERHEAD_BYTES)
-
-
-def test_a_pinned_state_stays_over_the_bound_until_every_pin_is_gone() -> None:
-    cache = StateCache(0)
-    cache.put(b"a", 1, 100, pin=True)
-    cache.put(b"a", 2, 50, pin=True)
-    cache.unpin([b"a"])
-    cache.shrink()
-    assert cache.get(b"a") == 2
-    cache.unpin([b"a"])
-    cache.shrink()
-    assert (b"a" in cache, cache.bytes) == (False, 0)
+    cache.put(b"a", None, 0)
+    assert cache.get(b"a", "unknown") is None
+    assert cache.get(b"b", "unknown") == b"b"
+    assert cache.bytes == 3 * 100 + 4 * OVERHEAD_BYTES
+    assert cache.get(b"e", "unknown") == "unknown"
 
 
 def test_a_run_of_refusals_counts_over_batches_and_a_good_record_ends_it() -> None:
