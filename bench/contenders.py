@@ -10,7 +10,9 @@ from msgspec import Struct
 from rich.console import Console
 
 from bench import prepare
+from services.streaming.faust_app import COMMIT_SECONDS
 
+COMMIT_MS = str(int(COMMIT_SECONDS * 1000))
 LOOP = "loop"
 ENGINE = "engine"
 STOCK = "stock Faust"
@@ -41,6 +43,7 @@ def peers(console: Console) -> list[Entrant]:
     java, quix = prepare.kafka_streams(console), str(prepare.quix(console))
     return [
         Entrant("Kafka Streams", lambda run: [*java, str(run), "at_least_once"]),
+        Entrant("Kafka Streams, commits as we do", lambda run: [*java, str(run), "at_least_once", COMMIT_MS]),
         Entrant("Kafka Streams, exactly once", lambda run: [*java, str(run), "exactly_once_v2"]),
         Entrant("Quix Streams", lambda run: [quix, str(prepare.PEERS / "quix_streams.py"), str(run)]),
         stock_faust(),

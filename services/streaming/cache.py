@@ -22,7 +22,7 @@ class StateCache:
         self._young_bytes = self._old_bytes = 0
 
     @property
-    def bytes(self) -> int:
+    def size(self) -> int:
         return self._young_bytes + self._old_bytes
 
     def __contains__(self, key: bytes) -> bool:

@@ -14,7 +14,6 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from services.streaming.epochs import epoch_of, headers_of
 from services.streaming.errors import LaneLost
-from services.streaming.handler import Send
 from services.streaming.producer import BatchProducer
 
 ReadRange = Callable[[str, int, int, int], Awaitable[Sequence[Any]]]
@@ -60,8 +59,8 @@ class Changelog:
             await self.append({}, stored, alive)
 
     async def _write(self, changes: Mapping[bytes, bytes | None]) -> None:
-        records = [Send(self._topic, key, value) for key, value in changes.items()]
-        for first, count in await self._producer.append(self._topic, self._partition, records, headers_of(self.epoch)):
+        spans = await self._producer.append(self._topic, self._partition, changes.items(), headers_of(self.epoch))
+        for first, count in spans:
             if first < self.expected:
                 # the broker had the batch already and no longer knows where; the restore will find it
                 raise LaneLost("the broker could not say where a changelog batch stands")

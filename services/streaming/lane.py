@@ -101,7 +101,7 @@ class Lane:
 
     @property
     def cache_bytes(self) -> int:
-        return self._cache.bytes
+        return self._cache.size
 
     async def finish(self) -> None:
         """Take nothing more and wait for what is in hand. The caller sets the bound, and kills the lane after it."""

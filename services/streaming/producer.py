@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
@@ -19,6 +19,8 @@ ANSWER_SECONDS = 2.0
 MAX_BATCH_BYTES = 1 << 20
 MAX_REQUEST_BYTES = 18 << 20
 
+KeyValue = tuple[bytes | None, bytes | None]
+_Packed = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]
 _Pending = tuple["asyncio.Future[RecordMetadata]", int]
 """The acknowledgement of a batch, which names its first offset, and the number of its records."""
 
@@ -74,23 +76,24 @@ class BatchProducer:
         by_partition: dict[tuple[str, int], list[Send]] = {}
         for send in sends:
             by_partition.setdefault((send.topic, await self._partition(send)), []).append(send)
+        same = list(headers)
         pending = [
             batch
             for (topic, partition), records in by_partition.items()
-            for batch in await self._pack(topic, partition, records, headers)
+            for batch in await self._pack(
+                topic, partition, ((r.key, r.value, [*r.headers, *same] if r.headers else same) for r in records)
+            )
         ]
         await asyncio.gather(*(acknowledged for acknowledged, _ in pending))
 
-    async def append(self, topic: str, partition: int, records: Sequence[Send], headers: Headers = ()) -> list[Span]:
+    async def append(
+        self, topic: str, partition: int, records: Iterable[KeyValue], headers: Headers = ()
+    ) -> list[Span]:
         """Send ``records`` to one given partition; where they stand, in their order."""
-        pending = await self._pack(topic, partition, records, headers)
+        same = list(headers)
+        pending = await self._pack(topic, partition, ((key, value, same) for key, value in records))
         where = await asyncio.gather(*(acknowledged for acknowledged, _ in pending))
         return [Span(at.offset, count) for at, (_, count) in zip(where, pending, strict=True)]
-
-    async def write_to(self, topic: str, partition: int, records: Sequence[Send]) -> int | None:
-        """``append``; the offset of the last record, None if there were none."""
-        spans = await self.append(topic, partition, records)
-        return sum(spans[-1]) - 1 if spans else None
 
     async def _partition(self, send: Send) -> int:
         assert self._producer is not None
@@ -99,7 +102,7 @@ class BatchProducer:
             return next(self._spread) % partitions
         return int(murmur2(send.key) & 0x7FFFFFFF) % partitions
 
-    async def _pack(self, topic: str, partition: int, records: Sequence[Send], more: Headers) -> list[_Pending]:
+    async def _pack(self, topic: str, partition: int, records: Iterable[_Packed]) -> list[_Pending]:
         producer = self._producer
         assert producer is not None
         pending: list[_Pending] = []
@@ -109,13 +112,11 @@ class BatchProducer:
             pending.append((await producer.send_batch(batch, topic, partition=partition), count))
 
         batch = producer.create_batch()
-        same = list(more)
-        for send in records:
-            headers = [*send.headers, *same] if send.headers else same
-            if batch.append(key=send.key, value=send.value, timestamp=None, headers=headers) is None:
+        for key, value, headers in records:
+            if batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
                 await hand_over(batch)
                 batch = producer.create_batch()
-                batch.append(key=send.key, value=send.value, timestamp=None, headers=headers)
+                batch.append(key=key, value=value, timestamp=None, headers=headers)
         if batch.record_count():
             await hand_over(batch)
         return pending

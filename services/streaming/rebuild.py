@@ -16,7 +16,6 @@ from aiokafka.partitioner import murmur2
 from aiokafka.structs import OffsetAndMetadata
 
 from services.streaming.epochs import epoch_of, headers_of
-from services.streaming.handler import Send
 from services.streaming.producer import BatchProducer
 
 MARK_KEY = b"\x00epoch"
@@ -112,8 +111,7 @@ async def mark(brokers: str, changelog: str, epochs: Mapping[int, int]) -> None:
     await producer.start()
     try:
         for partition, epoch in epochs.items():
-            record = Send(changelog, MARK_KEY, b"", headers_of(epoch))
-            await producer.write_to(changelog, partition, [record])
+            await producer.append(changelog, partition, [(MARK_KEY, b"")], headers_of(epoch))
     finally:
         await producer.stop()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
@@ -130,16 +130,16 @@ async def test_a_record_that_the_broker_does_not_take_is_an_error(topic: str, pr
 
 async def test_nothing_to_send(producer: BatchProducer, topic: str) -> None:
     await producer.send([])
-    assert await producer.write_to(topic, 0, []) is None
+    assert await producer.append(topic, 0, []) == []
 
 
-async def test_the_offset_of_the_last_record_written_to_a_partition(
+async def test_where_records_written_to_a_partition_stand(
     brokers: str, topic: str, producer: BatchProducer
 ) -> None:
-    def sends(count: int) -> Sequence[Send]:
-        return [Send(topic, b"k", b"x" * 1000) for _ in range(count)]
-
-    assert await producer.write_to(topic, 2, sends(1)) == 0
-    assert await producer.write_to(topic, 2, sends(3000)) == 3000  # more than one batch
+    assert await producer.append(topic, 2, [(b"k", b"x" * 1000)]) == [(0, 1)]
+    spans = await producer.append(topic, 2, [(b"k", b"x" * 1000)] * 3000)
+    assert len(spans) > 1
+    assert [first for first, _ in spans] == [1 + sum(count for _, count in spans[:n]) for n in range(len(spans))]
+    assert sum(count for _, count in spans) == 3000
     found = await written(brokers, topic)
     assert {number: len(records) for number, records in found.items()} == {0: 0, 1: 0, 2: 3001, 3: 0}

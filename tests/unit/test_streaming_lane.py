@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +19,7 @@ from services.streaming.fetches import MAX_BATCH_RECORDS
 from services.streaming.handler import Headers, Send
 from services.streaming.lane import LEAST_RECORDS, Lane, Memory, Shared
 from services.streaming.metrics import StreamMetrics
-from services.streaming.producer import Span
+from services.streaming.producer import KeyValue, Span
 from services.streaming.pulse import Pulse
 from services.streaming.refusals import RefusalLimits
 from services.streaming.store import PartitionStore
@@ -48,13 +48,16 @@ class Broker:
         self.sent += [send._replace(headers=headers) for send in sends]
         self.log.append("sent")
 
-    async def append(self, topic: str, partition: int, records: Sequence[Send], headers: Headers = ()) -> list[Span]:
+    async def append(
+        self, topic: str, partition: int, records: Iterable[KeyValue], headers: Headers = ()
+    ) -> list[Span]:
         self.log.append("changelog")
         first = len(self.changelog)
-        self.changelog += [SimpleNamespace(key=r.key, value=r.value, headers=headers) for r in records]
+        self.changelog += [SimpleNamespace(key=key, value=value, headers=headers) for key, value in records]
         await self.gates["changelog"].wait()
         self.log.append("changed")
-        return [Span(first, len(records))] if records else []
+        written = len(self.changelog) - first
+        return [Span(first, written)] if written else []
 
     def foreign(self, key: bytes, value: bytes, epoch: int) -> None:
         """A record of another writer."""

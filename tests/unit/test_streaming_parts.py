@@ -55,22 +55,22 @@ def test_the_cache_keeps_its_bound_and_what_was_used_last() -> None:
         cache.put(b"hot", "hot", 100)
         cache.shrink()
         # one batch over the half that makes the young ones old
-        assert cache.bytes <= 5 * (100 + OVERHEAD_BYTES)
-    assert [number for number in range(1000) if b"%d" % number in cache] == list(range(1000))[-cache.bytes // 164 + 1 :]
+        assert cache.size <= 5 * (100 + OVERHEAD_BYTES)
+    assert [number for number in range(1000) if b"%d" % number in cache] == list(range(1000))[-cache.size // 164 + 1 :]
 
 
 def test_the_cache_counts_a_key_once_whatever_happens_to_it() -> None:
     cache = StateCache(4 * (100 + OVERHEAD_BYTES))
     for size in (100, 10, 250, 30):
         cache.put(b"a", size, size)
-        assert (cache.get(b"a", None), cache.bytes) == (size, size + OVERHEAD_BYTES)
+        assert (cache.get(b"a", None), cache.size) == (size, size + OVERHEAD_BYTES)
     for key in (b"b", b"c", b"d"):
         cache.put(key, key, 100)
     cache.shrink()
     cache.put(b"a", None, 0)
     assert cache.get(b"a", "unknown") is None
     assert cache.get(b"b", "unknown") == b"b"
-    assert cache.bytes == 3 * 100 + 4 * OVERHEAD_BYTES
+    assert cache.size == 3 * 100 + 4 * OVERHEAD_BYTES
     assert cache.get(b"e", "unknown") == "unknown"
 
 
