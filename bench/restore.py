@@ -33,13 +33,16 @@ class Restored(NamedTuple):
     cpu: float
 
 
-async def measure(broker: Broker, entrant: Entrant, patients: int, events: int, folder: Path) -> Restored:
-    """Start with an empty store behind a changelog of ``patients`` records, then handle ``events`` that wait.
+async def measure(
+    broker: Broker, entrant: Entrant, patients: int, events: int, folder: Path, active: int | None = None
+) -> Restored:
+    """Start with an empty store behind a changelog of ``patients`` records, then handle ``events`` that wait, of the first
+    ``active`` patients or of all.
 
     What was restored is proven by the alerts of these events. Raises ``WrongError`` when it was not.
     """
     topic = broker.name("events")
-    records = list(job.events(events, patients, seed=5)) if patients else []
+    records = list(job.events(events, active or patients, seed=5)) if patients else []
     await broker.make({topic: {}})
     await broker.fill(Send(topic, key, value) for key, value in records)
     load = Load(topic, events, _expected(records, patients), linear.identify)
