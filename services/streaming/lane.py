@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
 from aiokafka.errors import KafkaError, KafkaTimeoutError
@@ -81,7 +81,8 @@ class Lane:
         self.next_offset: dict[str, int] = {}
         """The first offset of each topic that is not yet handled."""
         self.handled_until = 0
-        """Time stamp of the last record handled, milliseconds since the epoch."""
+        """Time stamp of the last record handled, and before there is one of the first that waits; milliseconds since the
+        epoch."""
         self._shared, self._memory, self._on_end = shared, memory, on_end
         self._cache = StateCache(shared.cache_bytes)
         self._unstored: dict[bytes, object | None] = {}
@@ -102,6 +103,12 @@ class Lane:
     @property
     def cache_bytes(self) -> int:
         return self._cache.size
+
+    def put(self, records: Sequence[Any], ack: Callable[[], None]) -> None:
+        """A fetch, in order of its offsets; ``ack`` is called when its last record is done."""
+        self.next_offset.setdefault(records[0].topic, records[0].offset)
+        self.handled_until = self.handled_until or records[0].timestamp
+        self.queue.put(records, ack)
 
     async def finish(self) -> None:
         """Take nothing more and wait for what is in hand. The caller sets the bound, and kills the lane after it."""

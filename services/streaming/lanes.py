@@ -50,7 +50,7 @@ class Lanes:
         """A fetch of an input partition, of the present assignment. Raises what the birth of a lane raises."""
         lane = self._of(event.message.partition)
         if lane:
-            lane.queue.put(event.value.records, event.ack)
+            lane.put(event.value.records, event.ack)
 
     def bear(self, partitions: Iterable[int]) -> None:
         """Lanes of input partitions that are assigned and restored, also where no input comes: they mind the changelog."""

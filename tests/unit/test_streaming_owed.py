@@ -16,7 +16,7 @@ from services.streaming.lanes import Lanes
 from services.streaming.refusals import RefusalLimits
 from services.streaming.store import PartitionStore
 from services.streaming.stores import Stores
-from tests.unit.test_streaming_lane import EPOCH, Play
+from tests.support.lane_play import EPOCH, Play
 
 RIGHT, STALE = b'{"count": 5, "applied": 4}', b'{"count": 3, "applied": 2}'
 
