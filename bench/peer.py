@@ -52,7 +52,9 @@ async def _batch(
     records = [Record(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value, r.headers) for r in fetched]
     keys = {key for record in records if (key := handler.state_key(record)) is not None}
     outcome = handler.handle(records, {key: states.get(key) for key in keys})
-    changes = [(key, None if state is None else handler.encode_state(state)) for key, state in outcome.states.items()]
+    changes = [
+        (key, None if state is None else handler.encode_state(state), []) for key, state in outcome.states.items()
+    ]
     await producer.send(outcome.sends)
     await producer.append(changelog, partition.partition, changes)
     states.update(outcome.states)

@@ -19,7 +19,7 @@ from bench.process import running
 from bench.run import Run
 from bench.throughput import Load, check, new_run
 from services.streaming.handler import Send
-from services.streaming.producer import KeyValue
+from services.streaming.producer import Packed
 
 _encode = msgspec.json.Encoder().encode
 
@@ -73,18 +73,18 @@ async def fill(broker: Broker, run: Run, patients: int, *, stock: bool = False) 
     remaining = _records(run, patients, stock)
     async with broker.producing() as producer:
         while some := list(itertools.islice(remaining, AT_ONCE)):
-            by_partition: dict[int, list[KeyValue]] = {}
+            by_partition: dict[int, list[Packed]] = {}
             for name, record in some:
                 by_partition.setdefault(partition_of(name.encode(), PARTITIONS), []).append(record)
             await asyncio.gather(*(producer.append(run.changelog, *each) for each in by_partition.items()))
 
 
-def _records(run: Run, patients: int, stock: bool) -> Iterator[tuple[str, KeyValue]]:
+def _records(run: Run, patients: int, stock: bool) -> Iterator[tuple[str, Packed]]:
     """By patient. Stock Faust keeps keys and values as JSON, the engine as the handler has them."""
     handler = job.JobHandler(run.knowledge, run.output)
     for name, state in job.states(patients):
         if stock:
             value = _encode({"drugs": state.drugs, "labs": state.labs, "n": state.n})
-            yield name, (_encode(name), value)
+            yield name, (_encode(name), value, [])
         else:
-            yield name, (name.encode(), handler.encode_state(state))
+            yield name, (name.encode(), handler.encode_state(state), [])

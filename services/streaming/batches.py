@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from services.streaming.handler import Handler, Outcome, Record, Send
+from services.streaming.handler import Handler, Outcome, Record, Send, TimedHandler
 
 Errors = dict[int, Exception]
 """What was raised, by the place of the record in the batch."""
@@ -36,3 +36,21 @@ def _one_by_one(
             changed.update(outcome.states)
             sends += outcome.sends
     return Outcome(changed, sends), errors
+
+
+def run_due(handler: TimedHandler, states: Mapping[bytes, object], now: int) -> tuple[Outcome, list[Exception]]:
+    """``handle_due``, and when it raises, the states one by one; one that it raises for alone does not change."""
+    if not states:
+        return Outcome({}, []), []
+    try:
+        return handler.handle_due(states, now), []
+    except Exception as error:
+        if len(states) == 1:
+            return Outcome({}, []), [error]
+    together, errors = Outcome({}, []), list[Exception]()
+    for key, state in states.items():
+        outcome, raised = run_due(handler, {key: state}, now)
+        together.states.update(outcome.states)
+        together.sends += outcome.sends
+        errors += raised
+    return together, errors

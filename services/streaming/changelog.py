@@ -12,10 +12,13 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from services.streaming.dues import due_header
 from services.streaming.epochs import epoch_of, headers_of
 from services.streaming.errors import LaneLost
 from services.streaming.producer import BatchProducer
 
+Stored = Callable[[bytes], tuple[bytes | None, int | None]]
+"""The value of a key as it is stored, and when it is due."""
 ReadRange = Callable[[str, int, int, int], Awaitable[Sequence[Any]]]
 """Topic, partition, first offset, end: the records in between."""
 
@@ -34,32 +37,44 @@ class Changelog:
         self._owed: set[bytes] = set()
 
     async def append(
-        self, changes: Mapping[bytes, bytes | None], stored: Callable[[bytes], bytes | None], alive: Callable[[], None]
+        self,
+        changes: Mapping[bytes, bytes | None],
+        dues: Mapping[bytes, int],
+        stored: Stored,
+        alive: Callable[[], None],
     ) -> None:
-        """Write ``changes`` and wait until the broker has them; they then end at ``expected``.
+        """Write ``changes`` and wait until the broker has them; they then end at ``expected``. ``dues`` goes with them.
 
-        ``stored`` gives the value of a key that is not among the changes; ``alive`` raises when the lane may no longer
+        ``stored`` tells of a key that is not among the changes; ``alive`` raises when the lane may no longer
         write. Raises ``LaneLost`` when a newer owner has written; the changes may then stand in the changelog, where its
         epoch outdoes them. Raises ``KafkaError``; then call it again.
         """
-        await self._write(changes)
+        await self._write(changes, dues)
         while self._owed:
             alive()
             keys, self._owed = self._owed, set()
             try:
-                await self._write({key: changes[key] if key in changes else stored(key) for key in keys})
+                again = {key: (changes[key], dues.get(key)) if key in changes else stored(key) for key in keys}
+                await self._write(
+                    {key: value for key, (value, _) in again.items()},
+                    {key: at for key, (_, at) in again.items() if at is not None},
+                )
             except BaseException:
                 self._owed |= keys
                 raise
 
-    async def look(self, end: int, stored: Callable[[bytes], bytes | None], alive: Callable[[], None]) -> None:
+    async def look(self, end: int, stored: Stored, alive: Callable[[], None]) -> None:
         """The changelog ends at ``end``, and the owner is not writing: deal with what others wrote as ``append`` does."""
         if end > self.expected:
             await self._pass(end)
-            await self.append({}, stored, alive)
+            await self.append({}, {}, stored, alive)
 
-    async def _write(self, changes: Mapping[bytes, bytes | None]) -> None:
-        spans = await self._producer.append(self._topic, self._partition, changes.items(), headers_of(self.epoch))
+    async def _write(self, changes: Mapping[bytes, bytes | None], dues: Mapping[bytes, int]) -> None:
+        same = list(headers_of(self.epoch))
+        records = (
+            (key, value, [*same, due_header(dues[key])] if key in dues else same) for key, value in changes.items()
+        )
+        spans = await self._producer.append(self._topic, self._partition, records)
         for first, count in spans:
             if first < self.expected:
                 # the broker had the batch already and no longer knows where; the restore will find it

@@ -68,6 +68,11 @@ class FetchQueue:
     def wake(self) -> None:
         self._filled.set()
 
+    def rest(self) -> None:
+        """Undo ``wake``."""
+        if not self._fetches:
+            self._filled.clear()
+
     def take(self, limit: int = MAX_BATCH_RECORDS) -> Part:
         """The next batch, of at most ``limit`` records; empty when nothing waits."""
         limit = min(limit, self._max_records)

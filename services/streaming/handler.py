@@ -8,7 +8,7 @@ broker. A handler cannot tell which.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -82,4 +82,22 @@ class Handler(Protocol):
 
     def decode_state(self, stored: bytes) -> object:
         """The state of stored bytes."""
+        ...
+
+
+@runtime_checkable
+class TimedHandler(Handler, Protocol):
+    """A handler whose states may want to be looked at at a time, though no record comes.
+
+    An engine looks once that time has come, within a second or so, and after the records that came before it: time passes for
+    a partition no faster than its input is handled. It is not lost by a crash or with a worker; a crash may make the engine
+    look again, at another ``now``, and what is sent needs the same ids then.
+    """
+
+    def due(self, state: object) -> int | None:
+        """When, in milliseconds since the epoch; None for never. Asked at every change of the state, so it has to be cheap."""
+        ...
+
+    def handle_due(self, states: Mapping[bytes, object], now: int) -> Outcome:
+        """``handle`` for states whose time has come. A state that is still due afterwards is looked at again a second later."""
         ...

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
 import structlog
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
-from services.streaming import batches
-from services.streaming.cache import StateCache
 from services.streaming.changelog import Changelog
+from services.streaming.compute import Batch, Computer
+from services.streaming.dues import Due
 from services.streaming.epochs import headers_of
 from services.streaming.errors import EngineError, LaneLost
 from services.streaming.fetches import FetchQueue, Part
@@ -25,18 +25,12 @@ from services.streaming.handler import Handler, Record, Send
 from services.streaming.metrics import StreamMetrics
 from services.streaming.producer import BatchProducer
 from services.streaming.pulse import Pulse
-from services.streaming.refusals import RefusalLimits, Refusals
+from services.streaming.refusals import RefusalLimits
 from services.streaming.store import PartitionStore
 
 RETRY_SECONDS = 0.5
 AHEAD_RECORDS = 100
 """Fewer than this wait for the delivery under way, and become one batch with what comes meanwhile."""
-
-BATCH_SECONDS = 0.1
-"""A batch is as large as what the handler did in this time of the last one: the larger, the fewer states are encoded and
-written twice; but computing holds up the event loop, and with it the other lanes."""
-LEAST_RECORDS = 500
-_UNKNOWN = object()
 
 log = structlog.get_logger(__name__)
 
@@ -61,14 +55,6 @@ class Memory(NamedTuple):
     changelog: Changelog
 
 
-class _Batch(NamedTuple):
-    part: Part
-    sends: list[Send]
-    states: dict[bytes, object | None]
-    changes: dict[bytes, bytes | None]
-    """``states`` as stored."""
-
-
 class Lane:
     """``memory`` is None for a handler without state. ``on_end`` is told once when the lane ends of itself: with ``LaneLost``,
     or with an error that ends the engine."""
@@ -84,11 +70,11 @@ class Lane:
         """Time stamp of the last record handled, and before there is one of the first that waits; milliseconds since the
         epoch."""
         self._shared, self._memory, self._on_end = shared, memory, on_end
-        self._cache = StateCache(shared.cache_bytes)
-        self._unstored: dict[bytes, object | None] = {}
-        """Of the batch under way, which nothing else may have."""
-        self._limit = LEAST_RECORDS
-        self._refusals = Refusals(shared.limits)
+        self._computer = Computer(
+            shared.handler, memory.store if memory else None, shared.limits, shared.cache_bytes, shared.metrics
+        )
+        self._due: list[Due] = []
+        self._now = 0
         self._headers = headers_of(epoch)
         self._dead = False
         self._closing = False
@@ -102,7 +88,7 @@ class Lane:
 
     @property
     def cache_bytes(self) -> int:
-        return self._cache.size
+        return self._computer.cache.size
 
     def put(self, records: Sequence[Any], ack: Callable[[], None]) -> None:
         """A fetch, in order of its offsets; ``ack`` is called when its last record is done."""
@@ -126,6 +112,13 @@ class Lane:
             if task and task is not asyncio.current_task():
                 task.cancel()
 
+    def tick(self, now: int) -> None:
+        """It is ``now`` for this partition, milliseconds since the epoch: look at the states that are due."""
+        if not (self._due or self._dead):
+            self._due, self._now = self._computer.due(now), now
+            if self._due:
+                self.queue.wake()
+
     async def look(self, end: int) -> None:
         """The changelog ends at ``end``: see whether somebody else has written there. Does nothing unless idle."""
         if self._memory and self.idle and not self._dead:
@@ -136,7 +129,7 @@ class Lane:
             self._check()
             before = memory.changelog.overwritten
             try:
-                await memory.changelog.look(end, memory.store.read, self._check)
+                await memory.changelog.look(end, self._computer.stored, self._check)
             except KafkaError as error:
                 log.warning("the end of the changelog could not be looked at", error=type(error).__name__)
             else:
@@ -152,11 +145,19 @@ class Lane:
                 await asyncio.wait({self._delivery})
             if self._closing:
                 return
-            batch = self._compute(self.queue.take(self._limit))
+            batch = self._next()
             if self._delivery:
                 await asyncio.wait({self._delivery})
-            self._unstored = batch.states
+            self._computer.under_way = batch
             self._delivery = asyncio.create_task(self._guarded(self._deliver(batch)))
+
+    def _next(self) -> Batch:
+        """What is due goes first: it waits for no record, and there is little of it."""
+        if self._due:
+            met, self._due = self._due, []
+            self.queue.rest()
+            return self._computer.compute_due(met, self._now)
+        return self._computer.compute(self.queue.take(self._computer.limit))
 
     async def _guarded(self, work: Awaitable[None]) -> None:
         """Whatever ends a part of the lane ends the lane, at once."""
@@ -175,78 +176,41 @@ class Lane:
 
     async def _repay(self, memory: Memory) -> None:
         """Write again, before anything else, what stands in the changelog before a former owner's record of the same key."""
-        owed = {key: memory.store.read(key) for key in memory.store.owed}
+        owed = {key: self._computer.stored(key) for key in memory.store.owed}
         log.info("writing again what former owners wrote over", partition=self.partition, keys=len(owed))
+        values = {key: value for key, (value, _) in owed.items()}
+        dues = {key: at for key, (_, at) in owed.items() if at is not None}
         async with self._writing:
-            await self._keep(owed, memory)
+            await self._keep(Batch(Part([], []), [], {}, values, dues), memory)
 
-    def _compute(self, part: Part) -> _Batch:
-        handler, metrics = self._shared.handler, self._shared.metrics
-        metrics.batch_records.observe(len(part.records))
-        started = time.perf_counter()
-        states: dict[bytes, object | None] = {}
-        if self._memory:
-            keys = {key for record in part.records if (key := handler.state_key(record)) is not None}
-            states = self._states(keys, self._memory.store)
-        outcome, errors = batches.run(handler, part.records, states)
-        for index, error in errors.items():
-            record = part.records[index]
-            log.error("record refused", error=type(error).__name__, topic=record.topic, offset=record.offset)
-        self._refusals.count(len(part.records), errors)
-        metrics.refused.inc(len(errors))
-        changes = self._encode(outcome.states) if self._memory else {}
-        took = time.perf_counter() - started
-        metrics.batch_seconds.labels("handle").observe(took)
-        # one that was held up, or is small, says little: halfway to what it says
-        self._limit = max(LEAST_RECORDS, (self._limit + int(BATCH_SECONDS / took * len(part.records))) // 2)
-        return _Batch(part, outcome.sends, outcome.states, changes)
-
-    def _states(self, keys: Iterable[bytes], store: PartitionStore) -> dict[bytes, object | None]:
-        known, unstored = self._cache.get, self._unstored
-        states = {key: known(key, _UNKNOWN) for key in keys}
-        missing = [key for key, state in states.items() if state is _UNKNOWN]
-        for key in missing:
-            if key in unstored:
-                states[key] = unstored[key]
-            else:
-                stored = store.read(key)
-                states[key] = state = None if stored is None else self._shared.handler.decode_state(stored)
-                self._cache.put(key, state, len(stored or b""))
-        self._shared.metrics.cache_hits.inc(len(states) - len(missing))
-        self._shared.metrics.cache_misses.inc(len(missing))
-        return states
-
-    def _encode(self, states: dict[bytes, object | None]) -> dict[bytes, bytes | None]:
-        encode, put = self._shared.handler.encode_state, self._cache.put
-        changes: dict[bytes, bytes | None] = {}
-        for key, state in states.items():
-            value = changes[key] = None if state is None else encode(state)
-            put(key, state, len(value or b""))
-        self._cache.shrink()
-        return changes
-
-    async def _deliver(self, batch: _Batch) -> None:
+    async def _deliver(self, batch: Batch) -> None:
         """Output acknowledged, changelog acknowledged, store written, fetches acked."""
         if batch.sends:
             await self._until_taken("send", lambda: self._shared.producer.send(batch.sends, self._headers))
-        if self._memory and batch.changes:
+        if self._memory and (batch.changes or batch.met):
             async with self._writing:
-                await self._keep(batch.changes, self._memory)
+                await self._keep(batch, self._memory)
         self._check()
         if self._shared.observe:
             self._shared.observe(batch.part.records, batch.sends)
         for record in batch.part.records:
             self.next_offset[record.topic] = record.offset + 1
-        self.handled_until = batch.part.records[-1].timestamp
+        if batch.part.records:
+            self.handled_until = batch.part.records[-1].timestamp
         for ack in batch.part.ends:
             ack()
 
-    async def _keep(self, changes: dict[bytes, bytes | None], memory: Memory) -> None:
-        before = memory.changelog.overwritten
-        await self._until_taken("changelog", lambda: memory.changelog.append(changes, memory.store.read, self._check))
-        self._shared.metrics.fenced.labels("overwritten").inc(memory.changelog.overwritten - before)
+    async def _keep(self, batch: Batch, memory: Memory) -> None:
+        changelog, offset = memory.changelog, None
+        if batch.changes:
+            before, stored = changelog.overwritten, self._computer.stored
+            await self._until_taken(
+                "changelog", lambda: changelog.append(batch.changes, batch.dues, stored, self._check)
+            )
+            self._shared.metrics.fenced.labels("overwritten").inc(changelog.overwritten - before)
+            offset = changelog.expected - 1
         with self._shared.metrics.batch_seconds.labels("store").time():
-            memory.store.write(changes, self.epoch, memory.changelog.expected - 1)
+            memory.store.write(batch.changes, self.epoch, offset, batch.dues, batch.met)
 
     async def _until_taken(self, stage: str, send: Callable[[], Awaitable[object]]) -> None:
         """Repeat ``send`` until the broker has it. A broker that is away says nothing about a record: it is asked again.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import structlog
@@ -70,6 +70,12 @@ class Lanes:
                 partition, epoch, self._shared, memory, lambda error: self._ended(partition, error)
             )
         return self._lanes[partition]
+
+    def tick(self, now: int, behind: Collection[int]) -> None:
+        """For a partition that is ``behind`` it is as late as its last record: what was due meanwhile may have been met by
+        a record that is still to come."""
+        for lane in self:
+            lane.tick(min(now, lane.handled_until) if lane.partition in behind else now)
 
     async def finish(self, seconds: float) -> None:
         """Let every lane end what it has in hand, for at most ``seconds``; then they are dead."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from services.streaming import batches
-from services.streaming.handler import Handler, Record, Send
+from services.streaming.handler import Handler, Record, Send, TimedHandler
 from services.streaming.refusals import NO_LIMITS, RefusalLimits, Refusals
 
 
@@ -15,7 +15,9 @@ class MemoryEngine:
     def __init__(self, handler: Handler, limits: RefusalLimits = NO_LIMITS) -> None:
         self._handler = handler
         self._refusals = Refusals(limits)
+        self._timed = handler if isinstance(handler, TimedHandler) else None
         self._states: dict[bytes, bytes] = {}
+        self._dues: dict[bytes, int] = {}
         self.errors: list[Exception] = []
 
     def feed(self, records: Sequence[Record]) -> list[Send]:
@@ -25,12 +27,37 @@ class MemoryEngine:
         outcome, errors = batches.run(self._handler, records, states)
         self._refusals.count(len(records), errors)
         self.errors += errors.values()
-        for key, state in outcome.states.items():
+        self._keep(outcome.states, 0)
+        return outcome.sends
+
+    def advance(self, now: int) -> list[Send]:
+        """Let time pass until ``now`` (milliseconds since the epoch): every state is looked at when it is due."""
+        sends: list[Send] = []
+        while self._timed and (due := self._next_due(now)) is not None:
+            ready = {
+                key: state for key in self._dues if self._dues[key] == due and (state := self.state(key)) is not None
+            }
+            outcome, errors = batches.run_due(self._timed, ready, due)
+            for key in ready:
+                del self._dues[key]
+            self._keep(outcome.states, due)
+            self.errors += errors
+            sends += outcome.sends
+        return sends
+
+    def _next_due(self, now: int) -> int | None:
+        first = min(self._dues.values(), default=now + 1)
+        return first if first <= now else None
+
+    def _keep(self, states: Mapping[bytes, object | None], now: int) -> None:
+        for key, state in states.items():
+            self._dues.pop(key, None)
             if state is None:
                 self._states.pop(key, None)
-            else:
-                self._states[key] = self._handler.encode_state(state)
-        return outcome.sends
+                continue
+            self._states[key] = self._handler.encode_state(state)
+            if self._timed and (at := self._timed.due(state)) is not None:
+                self._dues[key] = max(at, now + 1)
 
     def state(self, key: bytes) -> object | None:
         """The state of a key, None where there is none."""

@@ -19,8 +19,8 @@ ANSWER_SECONDS = 2.0
 MAX_BATCH_BYTES = 1 << 20
 MAX_REQUEST_BYTES = 18 << 20
 
-KeyValue = tuple[bytes | None, bytes | None]
-_Packed = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]
+Packed = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]
+"""Key, value and headers."""
 _Pending = tuple["asyncio.Future[RecordMetadata]", int]
 """The acknowledgement of a batch, which names its first offset, and the number of its records."""
 
@@ -86,12 +86,9 @@ class BatchProducer:
         ]
         await asyncio.gather(*(acknowledged for acknowledged, _ in pending))
 
-    async def append(
-        self, topic: str, partition: int, records: Iterable[KeyValue], headers: Headers = ()
-    ) -> list[Span]:
+    async def append(self, topic: str, partition: int, records: Iterable[Packed]) -> list[Span]:
         """Send ``records`` to one given partition; where they stand, in their order."""
-        same = list(headers)
-        pending = await self._pack(topic, partition, ((key, value, same) for key, value in records))
+        pending = await self._pack(topic, partition, records)
         where = await asyncio.gather(*(acknowledged for acknowledged, _ in pending))
         return [Span(at.offset, count) for at, (_, count) in zip(where, pending, strict=True)]
 
@@ -102,7 +99,7 @@ class BatchProducer:
             return next(self._spread) % partitions
         return int(murmur2(send.key) & 0x7FFFFFFF) % partitions
 
-    async def _pack(self, topic: str, partition: int, records: Iterable[_Packed]) -> list[_Pending]:
+    async def _pack(self, topic: str, partition: int, records: Iterable[Packed]) -> list[_Pending]:
         producer = self._producer
         assert producer is not None
         pending: list[_Pending] = []

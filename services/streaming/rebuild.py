@@ -111,7 +111,7 @@ async def mark(brokers: str, changelog: str, epochs: Mapping[int, int]) -> None:
     await producer.start()
     try:
         for partition, epoch in epochs.items():
-            await producer.append(changelog, partition, [(MARK_KEY, b"")], headers_of(epoch))
+            await producer.append(changelog, partition, [(MARK_KEY, b"", list(headers_of(epoch)))])
     finally:
         await producer.stop()
 

@@ -16,11 +16,14 @@ from typing import Any
 
 import rocksdict
 
+from services.streaming.dues import Due, due_of
 from services.streaming.epochs import epoch_of
 from services.streaming.errors import EngineError
 
 _OFFSET, _EPOCH, _TOUCHED = b"\0rxvigil\0offset", b"\0rxvigil\0epoch", b"\0rxvigil\0touched"
 _OWED = b"\0rxvigil\0owed\0"
+_DUE = b"\0rxvigil\0due\0"
+"""Followed by a time, eight bytes, and the key that is due then. One that is no longer wanted stays until its time."""
 MAX_AWAY_SECONDS = 20 * 3600
 """A tombstone is kept in the changelog for a day (``delete.retention.ms``). A store that was away for longer would not hear of
 what was erased meanwhile, so it is thrown away before that and made anew."""
@@ -63,10 +66,22 @@ class PartitionStore:
         stored = self._db.get(key)
         return 0 if stored is None else int.from_bytes(stored[:8], "big")
 
-    def write(self, changes: Mapping[bytes, bytes | None], epoch: int, offset: int | None) -> None:
-        """The owner's ``changes`` (None erases), which the changelog holds up to ``offset``."""
+    def write(
+        self,
+        changes: Mapping[bytes, bytes | None],
+        epoch: int,
+        offset: int | None,
+        dues: Mapping[bytes, int] | None = None,
+        met: Iterable[Due] = (),
+    ) -> None:
+        """The owner's ``changes`` (None erases), which the changelog holds up to ``offset`` (None: where it stood); when they
+        are due, and which times have been ``met``."""
         prefix = epoch.to_bytes(8, "big")
         batch = rocksdict.WriteBatch(raw_mode=True)
+        for each in met:
+            batch.delete(_due_key(each.at, each.key))
+        for key, at in (dues or {}).items():
+            batch.put(_due_key(at, key), b"")
         for key, value in changes.items():
             batch.put(key, prefix if value is None else prefix + value)
         self._commit(batch, max(epoch, self.highest_epoch), offset, self._owed - changes.keys())
@@ -78,6 +93,7 @@ class PartitionStore:
         the highest epoch seen needs no look. A key is ``owed`` while the last record of it did not count.
         """
         values: dict[bytes, bytes] = {}
+        dues: list[bytes] = []
         owed = set(self._owed)
         highest, fenced = self.highest_epoch, 0
         for record in records:
@@ -90,11 +106,27 @@ class PartitionStore:
                 continue
             owed.discard(record.key)
             values[record.key] = epoch.to_bytes(8, "big") + (record.value or b"")
+            if len(record.headers) > 1 and (at := due_of(record.headers)) is not None:
+                dues.append(_due_key(at, record.key))
         batch = rocksdict.WriteBatch(raw_mode=True)
+        for due in dues:
+            batch.put(due, b"")
         for key, value in values.items():
             batch.put(key, value)
         self._commit(batch, highest, records[-1].offset if records else None, owed)
         return fenced
+
+    def due(self, until: int, most: int) -> list[Due]:
+        """Keys that were due at ``until`` or before (milliseconds since the epoch), the longest due first, at most ``most``."""
+        found: list[Due] = []
+        for key in self._db.keys(from_key=_DUE):
+            if not key.startswith(_DUE) or len(found) == most:
+                break
+            due = Due(int.from_bytes(key[len(_DUE) : len(_DUE) + 8], "big"), key[len(_DUE) + 8 :])
+            if due.at > until:
+                break
+            found.append(due)
+        return found
 
     def touch(self) -> None:
         """The store is known to stand at the end of its changelog; noted once in a while."""
@@ -158,6 +190,10 @@ class PartitionStore:
     def _away(self) -> float:
         touched = self._number(_TOUCHED)
         return 0 if touched is None else self._clock() - touched
+
+
+def _due_key(at: int, key: bytes) -> bytes:
+    return _DUE + max(0, at).to_bytes(8, "big") + key
 
 
 def _open(path: Path) -> Any:

@@ -1,5 +1,6 @@
-"""Looks, every second, at what moves by itself: lag, restore, sizes; at a pulse that was missed; whether the broker answers;
-at partitions without input, which need a lane too; and, of idle lanes, whether somebody else has written to their changelog."""
+"""Looks, every second, at what moves by itself: lag, restore, sizes; at a pulse that was missed; whether the broker answers; at
+states that are due; at partitions without input, which need a lane too; and, of idle lanes, whether somebody else has written
+to their changelog."""
 
 from __future__ import annotations
 
@@ -51,7 +52,8 @@ class Watch:
             rounds += 1
             self._restore()
             self._lanes_without_input()
-            self._lag()
+            behind = self._lag()
+            self._lanes.tick(int(time.time() * 1000), behind)
             self._sizes()
             if self._pulse.missed and self._lanes.open:
                 self._rejoin()
@@ -83,7 +85,9 @@ class Watch:
             self._told = time.monotonic()
             log.info("restoring the state", records_left=self.restore_left)
 
-    def _lag(self) -> None:
+    def _lag(self) -> set[int]:
+        """The partitions that are behind."""
+        late = set()
         for lane in self._lanes:
             behind = 0
             for topic, offset in lane.next_offset.items():
@@ -94,6 +98,9 @@ class Watch:
             if lane.next_offset:
                 age = max(0.0, time.time() - lane.handled_until / 1000) if behind else 0.0
                 self._metrics.lag_time.labels(str(lane.partition)).set(age)
+            if behind:
+                late.add(lane.partition)
+        return late
 
     def _sizes(self) -> None:
         self._metrics.queue.set(sum(lane.queue.records for lane in self._lanes))

@@ -31,7 +31,7 @@ def stale_cache() -> None:
 
     def init(self: Lane, partition: int, *arguments: Any) -> None:
         make(self, partition, *arguments)
-        self._cache = kept.setdefault(partition, self._cache)
+        self._computer.cache = kept.setdefault(partition, self._computer.cache)
 
     Lane.__init__ = init  # type: ignore[method-assign,assignment]
 

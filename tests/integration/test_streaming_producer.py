@@ -133,11 +133,9 @@ async def test_nothing_to_send(producer: BatchProducer, topic: str) -> None:
     assert await producer.append(topic, 0, []) == []
 
 
-async def test_where_records_written_to_a_partition_stand(
-    brokers: str, topic: str, producer: BatchProducer
-) -> None:
-    assert await producer.append(topic, 2, [(b"k", b"x" * 1000)]) == [(0, 1)]
-    spans = await producer.append(topic, 2, [(b"k", b"x" * 1000)] * 3000)
+async def test_where_records_written_to_a_partition_stand(brokers: str, topic: str, producer: BatchProducer) -> None:
+    assert await producer.append(topic, 2, [(b"k", b"x" * 1000, [])]) == [(0, 1)]
+    spans = await producer.append(topic, 2, [(b"k", b"x" * 1000, [])] * 3000)
     assert len(spans) > 1
     assert [first for first, _ in spans] == [1 + sum(count for _, count in spans[:n]) for n in range(len(spans))]
     assert sum(count for _, count in spans) == 3000

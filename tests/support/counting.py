@@ -11,7 +11,9 @@ from services.streaming.handler import Outcome, Record, Send
 
 
 class Counting:
-    """Refuses records whose value is ``bad``; erases the state on a tombstone."""
+    """Refuses records whose value is ``bad``; erases the state on a tombstone. After ``in 300`` the state wants to be looked at
+    300 milliseconds later, unless another record comes before; it then says so and forgets it. After ``in 300 bad`` that
+    raises."""
 
     def __init__(self, output: str) -> None:
         self.output = output
@@ -20,7 +22,7 @@ class Counting:
         return record.key
 
     def handle(self, records: Sequence[Record], states: Mapping[bytes, object | None]) -> Outcome:
-        changed: dict[bytes, object | None] = {}
+        changed: dict[bytes, Any] = {}
         sends: list[Send] = []
         for record in records:
             assert record.key is not None
@@ -33,6 +35,9 @@ class Counting:
                 changed[record.key] = None
                 continue
             changed[record.key] = {"count": state["count"] + 1, "applied": record.offset}
+            if record.value.startswith(b"in "):
+                changed[record.key]["due"] = record.timestamp + int(record.value.split()[1])
+                changed[record.key]["bad"] = record.value.endswith(b"bad")
             count = {"value": record.value.decode(), "count": state["count"] + 1}
             sends.append(Send(self.output, record.key, json.dumps(count).encode()))
         return Outcome(changed, sends)
@@ -45,3 +50,19 @@ class Counting:
 
     def decode_state(self, stored: bytes) -> object:
         return json.loads(stored)
+
+    def due(self, state: object) -> int | None:
+        assert isinstance(state, dict)
+        return state.get("due")
+
+    def handle_due(self, states: Mapping[bytes, object], now: int) -> Outcome:
+        kept: dict[bytes, object | None] = {}
+        sends: list[Send] = []
+        for key, state in states.items():
+            assert isinstance(state, dict)
+            if state["bad"]:
+                raise ValueError("cannot be looked at")
+            assert state["due"] <= now
+            kept[key] = {name: state[name] for name in ("count", "applied")}
+            sends.append(Send(self.output, key, json.dumps({"due": state["count"]}).encode()))
+        return Outcome(kept, sends)

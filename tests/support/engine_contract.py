@@ -28,6 +28,10 @@ class EngineContract:
     async def state(self, key: bytes) -> object | None:
         raise NotImplementedError
 
+    async def pass_time(self) -> list[dict[str, Any]]:
+        """What is sent while more than a second passes."""
+        raise NotImplementedError
+
     def limit(self, limits: RefusalLimits) -> None:
         raise NotImplementedError
 
@@ -63,6 +67,31 @@ class EngineContract:
     async def test_what_is_sent_for_a_key_keeps_its_order(self) -> None:
         sent = await self.feed([(b"a", str(number).encode()) for number in range(5000)])
         assert [record["count"] for record in sent] == list(range(1, 5001))
+
+    async def test_a_state_is_looked_at_once_when_it_is_due(self) -> None:
+        await self.feed([(b"a", b"1"), (b"a", b"in 1"), (b"b", b"1"), (b"c", b"in 3600000")])
+        assert await self.pass_time() == [{"due": 2, "key": "a"}]
+        assert await self.state(b"a") == {"count": 2, "applied": 1}
+        assert await self.pass_time() == []
+        assert (await self.feed([(b"a", b"2")]))[0]["count"] == 3
+
+    async def test_a_time_that_no_longer_stands_passes(self) -> None:
+        await self.feed(
+            [
+                (b"a", b"in 1000"),
+                (b"a", b"2"),
+                (b"b", b"in 1000"),
+                (b"b", b"in 3600000"),
+                (b"c", b"in 1000"),
+                (b"c", None),
+            ]
+        )
+        assert await self.pass_time() == []
+
+    async def test_a_state_that_cannot_be_looked_at_keeps_no_other_from_it(self) -> None:
+        await self.feed([(b"a", b"in 1 bad"), (b"b", b"in 1"), (b"c", b"in 1")])
+        assert await self.pass_time() == [{"due": 1, "key": "b"}, {"due": 1, "key": "c"}]
+        assert (await self.feed([(b"a", b"2")]))[0]["count"] == 2
 
     async def test_too_many_refusals_in_a_row_stop_the_engine_and_nothing_of_the_batch_is_sent(self) -> None:
         self.limit(RefusalLimits(run=3, ratio=0))

@@ -15,7 +15,7 @@ from services.streaming.changelog import Changelog
 from services.streaming.handler import Headers, Send
 from services.streaming.lane import Lane, Memory, Shared
 from services.streaming.metrics import StreamMetrics
-from services.streaming.producer import KeyValue, Span
+from services.streaming.producer import Packed, Span
 from services.streaming.pulse import Pulse
 from services.streaming.refusals import RefusalLimits
 from services.streaming.store import PartitionStore
@@ -44,12 +44,12 @@ class Broker:
         self.sent += [send._replace(headers=headers) for send in sends]
         self.log.append("sent")
 
-    async def append(
-        self, topic: str, partition: int, records: Iterable[KeyValue], headers: Headers = ()
-    ) -> list[Span]:
+    async def append(self, topic: str, partition: int, records: Iterable[Packed]) -> list[Span]:
         self.log.append("changelog")
         first = len(self.changelog)
-        self.changelog += [SimpleNamespace(key=key, value=value, headers=headers) for key, value in records]
+        self.changelog += [
+            SimpleNamespace(key=key, value=value, headers=tuple(headers)) for key, value, headers in records
+        ]
         await self.gates["changelog"].wait()
         self.log.append("changed")
         written = len(self.changelog) - first

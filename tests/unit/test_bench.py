@@ -142,7 +142,7 @@ def test_growth_compares_the_last_whole_minute_with_the_first() -> None:
 def test_the_restored_changelog_holds_the_states_of_the_job() -> None:
     settings = run.Run(brokers="", input="in", output="out", group="g", folder="", partitions=4)
     handler = job.JobHandler(KNOWN, "out")
-    for (name, state), (mine, (key, value)), (_, (stock_key, stock)) in itertools.islice(
+    for (name, state), (mine, (key, value, _)), (_, (stock_key, stock, _)) in itertools.islice(
         zip(job.states(5), restore._records(settings, 5, False), restore._records(settings, 5, True), strict=True), 5
     ):
         assert (mine, key) == (name, name.encode())

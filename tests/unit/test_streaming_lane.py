@@ -10,9 +10,9 @@ from types import SimpleNamespace
 import pytest
 from aiokafka.errors import KafkaTimeoutError, MessageSizeTooLargeError
 
+from services.streaming.compute import LEAST_RECORDS
 from services.streaming.errors import EngineError
 from services.streaming.fetches import MAX_BATCH_RECORDS
-from services.streaming.lane import LEAST_RECORDS
 from services.streaming.refusals import RefusalLimits
 from tests.support.lane_play import Play
 
@@ -64,7 +64,9 @@ async def test_the_next_batch_is_computed_while_the_last_is_delivered_and_order_
 async def test_what_is_computed_and_not_yet_stored_is_what_the_next_batch_sees(
     play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(play.lane._cache, "get", lambda key, otherwise: otherwise)  # a cache that keeps nothing
+    monkeypatch.setattr(
+        play.lane._computer.cache, "get", lambda key, otherwise: otherwise
+    )  # a cache that keeps nothing
     play.broker.gates["send"].clear()
     play.fetch(b"first")
     await play.until("send")
@@ -87,8 +89,8 @@ async def test_an_oversize_fetch_is_split_and_acked_with_its_last_part(play: Pla
 async def test_a_batch_is_what_the_handler_does_in_its_time(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(1000))
     # each look at the clock is a second later: a batch takes ten times as long as it should
-    monkeypatch.setattr("services.streaming.lane.time", SimpleNamespace(perf_counter=lambda: next(clock)))
-    play.lane._limit = 8000
+    monkeypatch.setattr("services.streaming.compute.time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    play.lane._computer.limit = 8000
     play.fetch(*[b"x"] * 16_000)
     await play.until("ack")
     # halfway to the tenth of what was done, each time, and not below the least

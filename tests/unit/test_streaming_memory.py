@@ -19,6 +19,7 @@ class TestMemoryEngine(EngineContract):
     def engine(self) -> None:
         self._engine = MemoryEngine(Counting("out"))
         self._fed: list[Record] = []
+        self._now = 0
 
     def limit(self, limits: RefusalLimits) -> None:
         self._engine = MemoryEngine(Counting("out"), limits)
@@ -31,6 +32,12 @@ class TestMemoryEngine(EngineContract):
 
     async def repeat(self) -> list[dict[str, Any]]:
         return [as_dict(send.key, send.value) for send in self._engine.feed(self._fed)]
+
+    async def pass_time(self) -> list[dict[str, Any]]:
+        self._now += 2000
+        return sorted(
+            (as_dict(send.key, send.value) for send in self._engine.advance(self._now)), key=lambda s: s["key"]
+        )
 
     async def state(self, key: bytes) -> object | None:
         return self._engine.state(key)

@@ -107,7 +107,7 @@ async def test_lanes_are_born_for_partitions_without_input_and_not_for_lost_ones
         births.append(partition)
         return EPOCH, None
 
-    shared: Any = SimpleNamespace(cache_bytes=0, limits=RefusalLimits(0, 0))
+    shared: Any = SimpleNamespace(cache_bytes=0, limits=RefusalLimits(0, 0), handler=None, metrics=None)
     lanes = Lanes(shared, memory, lambda: None, errors.append)
     lanes.bear([0])
     assert births == []  # nothing is assigned
