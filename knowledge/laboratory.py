@@ -1,4 +1,4 @@
-"""What is measured in blood, in which units, and when a value is critical: ``labs/``."""
+"""What is measured, in what and in which units, and when a value is critical: ``labs/``."""
 
 from __future__ import annotations
 
@@ -6,39 +6,76 @@ from collections.abc import Mapping
 from importlib.resources.abc import Traversable
 from typing import Literal
 
-from knowledge.model import Advice, Analyte, Band, CriticalLimit, plain_unit
+from msgspec import convert
+from msgspec.structs import replace
+
+from knowledge.model import Advice, Analyte, Band, CriticalLimit, SpecimenKind, plain_unit
 from knowledge.sources import Sources
 from knowledge.tables import Row, Table, read
+from schemas.events import Drawn, MeasuredIn
 from schemas.values import SEVERITIES, Severity
 
 _DIGITS = 3
 """Significant digits of a limit that was published in another unit: the published ones have no more."""
 
+WORDS = "text"
+"""The unit of an analyte whose results are words."""
+
 
 class AnalyteRow(Row, frozen=True, kw_only=True):
-    """``plausible_low`` and ``plausible_high``: beyond them a value is more likely a slip than a finding."""
+    """``plausible_low`` and ``plausible_high``: beyond them a value is more likely a slip than a finding. The unit ``text`` is
+    that of results in words: it has no range."""
 
     name: str
     unit: str
-    plausible_low: float
-    plausible_high: float
+    plausible_low: float | None = None
+    plausible_high: float | None = None
+
+
+Sample = Literal[
+    "serum or plasma", "blood", "arterial blood", "venous blood", "mixed venous blood", "capillary blood", "urine", "unsaid"
+]  # fmt: skip
+DrawnCell = Literal["trough", "peak", "over 12 h after dose", "fasting", "before dialysis", "after dialysis"]
 
 
 class LoincRow(Row, frozen=True, kw_only=True):
-    """``specimen`` is blood or a part of it: codes of other specimens are not listed."""
+    """What was measured in, and when it was drawn where the code says so. Codes of other specimens are not listed."""
 
     code: str
     analyte: str
-    specimen: Literal["serum or plasma", "blood"]
+    specimen: Sample
+    drawn: DrawnCell | None = None
     description: str
 
 
+class LocalCodeRow(LoincRow, frozen=True, kw_only=True):
+    """A code of a site's own system, as it stands in its messages."""
+
+    system: str
+
+
 class UnitRow(Row, frozen=True, kw_only=True):
-    """A value in ``spelling`` times ``factor`` is the value in the analyte's unit. ``none`` is no unit at all."""
+    """A value in ``spelling`` times ``factor``, plus ``offset``, is the value in the analyte's unit. ``none`` is no unit at
+    all."""
 
     analyte: str
     spelling: str
     factor: float
+    offset: float = 0
+
+
+class SpellingRow(Row, frozen=True, kw_only=True):
+    """Another way to write ``unit``, or another unit of the same size, for every analyte that has ``unit`` in ``units.csv``."""
+
+    unit: str
+    spelling: str
+
+
+class SpecimenRow(Row, frozen=True, kw_only=True):
+    """A word by which a specimen is told to be blood (or a part of it), urine or something else."""
+
+    word: str
+    kind: SpecimenKind
 
 
 class LimitRow(Row, frozen=True, kw_only=True):
@@ -64,39 +101,80 @@ class LeftOutRow(Row, frozen=True, kw_only=True):
     reason: str
 
 
-def read_analytes(root: Traversable, sources: Sources) -> Mapping[str, Analyte]:
-    """The analytes by LOINC code."""
+def read_analytes(
+    root: Traversable, sources: Sources
+) -> tuple[Mapping[str, Analyte], Mapping[tuple[str, str], Analyte]]:
+    """The analytes by LOINC code, and by the codes of sites' own systems."""
     table = sources.checked(read(root, "labs/analytes.csv", AnalyteRow))
     units = sources.checked(read(root, "labs/units.csv", UnitRow))
-    codes = sources.checked(read(root, "labs/loinc.csv", LoincRow))
+    spelled = _spellings(sources.checked(read(root, "labs/spellings.csv", SpellingRow)), units)
     by_name: dict[str, Analyte] = {}
     for row in table.rows:
-        factors = _factors(row, table, units)
         if row.name in by_name:
             raise table.error(row, "name", f"{row.name!r} is there twice")
-        if row.plausible_low >= row.plausible_high:
-            raise table.error(row, "plausible_low", "is not below plausible_high")
-        plausible = (row.plausible_low, row.plausible_high)
-        by_name[row.name] = Analyte(name=row.name, unit=row.unit, factors=factors, plausible=plausible)
+        by_name[row.name] = _analyte(row, table, units, spelled)
     for unit in units.rows:
         if unit.analyte not in by_name:
             raise units.error(unit, "analyte", f"{unit.analyte!r} is not in analytes.csv")
-    return _by_code(codes, by_name)
+    codes = sources.checked(read(root, "labs/loinc.csv", LoincRow))
+    local = sources.checked(read(root, "labs/local_codes.csv", LocalCodeRow))
+    return _by_code(codes, by_name), _by_local_code(local, by_name)
 
 
-def _factors(row: AnalyteRow, table: Table[AnalyteRow], units: Table[UnitRow]) -> Mapping[str, float]:
-    factors: dict[str, float] = {}
+def read_specimens(root: Traversable, sources: Sources) -> Mapping[str, SpecimenKind]:
+    """What a word says of a specimen, by the word in lower case."""
+    table = sources.checked(read(root, "labs/specimens.csv", SpecimenRow))
+    words: dict[str, SpecimenKind] = {}
+    for row in table.rows:
+        if row.word != row.word.lower() or len(row.word.split()) != 1:
+            raise table.error(row, "word", f"{row.word!r} is not one word in lower case")
+        if words.setdefault(row.word, row.kind) != row.kind:
+            raise table.error(row, "kind", f"{row.word!r} is another kind further up")
+    return words
+
+
+def _spellings(table: Table[SpellingRow], units: Table[UnitRow]) -> Mapping[str, list[str]]:
+    known = {unit.spelling for unit in units.rows}
+    spelled: dict[str, list[str]] = {}
+    for row in table.rows:
+        if row.unit not in known:
+            raise table.error(row, "unit", f"no analyte has {row.unit!r} in units.csv")
+        spelled.setdefault(row.unit, []).append(row.spelling)
+    return spelled
+
+
+def _analyte(
+    row: AnalyteRow, table: Table[AnalyteRow], units: Table[UnitRow], spelled: Mapping[str, list[str]]
+) -> Analyte:
+    factors, offsets = _factors(row, units, spelled)
+    if row.unit == WORDS:
+        for unit in units.rows:
+            if unit.analyte == row.name:
+                raise units.error(unit, "analyte", f"results of {row.name!r} are words and have no unit")
+        return Analyte(name=row.name, unit=WORDS, factors={}, plausible=(0, 0))
+    low, high = row.plausible_low, row.plausible_high
+    if low is None or high is None or low >= high:
+        raise table.error(row, "plausible_low", "must be there and below plausible_high")
+    if factors.get(plain_unit(row.unit)) != 1 or plain_unit(row.unit) in offsets:
+        raise table.error(row, "unit", f"units.csv must give {row.unit!r} of {row.name!r} the factor 1 and no offset")
+    return Analyte(name=row.name, unit=row.unit, factors=factors, plausible=(low, high), offsets=offsets)
+
+
+def _factors(
+    row: AnalyteRow, units: Table[UnitRow], spelled: Mapping[str, list[str]]
+) -> tuple[Mapping[str, float], Mapping[str, float]]:
+    found: dict[str, tuple[float, float]] = {}
     for unit in units.rows:
         if unit.analyte != row.name:
             continue
-        spelling = "" if unit.spelling == "none" else plain_unit(unit.spelling)
         if unit.factor <= 0:
             raise units.error(unit, "factor", "a factor is more than nothing")
-        if factors.setdefault(spelling, unit.factor) != unit.factor:
-            raise units.error(unit, "factor", f"{unit.spelling!r} has another factor further up")
-    if factors.get(plain_unit(row.unit)) != 1:
-        raise table.error(row, "unit", f"units.csv must give {row.unit!r} of {row.name!r} the factor 1")
-    return factors
+        for spelling in (unit.spelling, *spelled.get(unit.spelling, ())):
+            key = "" if spelling == "none" else plain_unit(spelling)
+            if found.setdefault(key, (unit.factor, unit.offset)) != (unit.factor, unit.offset):
+                raise units.error(unit, "factor", f"{spelling!r} has another factor further up")
+    factors = {key: factor for key, (factor, _) in found.items()}
+    return factors, {key: offset for key, (_, offset) in found.items() if offset}
 
 
 def _by_code(codes: Table[LoincRow], by_name: Mapping[str, Analyte]) -> Mapping[str, Analyte]:
@@ -108,8 +186,28 @@ def _by_code(codes: Table[LoincRow], by_name: Mapping[str, Analyte]) -> Mapping[
             raise codes.error(row, "code", f"{row.code} is there twice")
         if "loinc" in row.sources and not _check_digit_fits(row.code):
             raise codes.error(row, "code", f"{row.code} is no LOINC code: its check digit is wrong")
-        by_code[row.code] = by_name[row.analyte]
+        by_code[row.code] = _as_coded(by_name[row.analyte], row)
     return by_code
+
+
+def _by_local_code(codes: Table[LocalCodeRow], by_name: Mapping[str, Analyte]) -> Mapping[tuple[str, str], Analyte]:
+    by_code: dict[tuple[str, str], Analyte] = {}
+    for row in codes.rows:
+        key = (row.system.lower(), row.code)
+        if row.analyte not in by_name:
+            raise codes.error(row, "analyte", f"{row.analyte!r} is not in analytes.csv")
+        if key in by_code:
+            raise codes.error(row, "code", f"{row.code} of {row.system} is there twice")
+        by_code[key] = _as_coded(by_name[row.analyte], row)
+    return by_code
+
+
+def _as_coded(analyte: Analyte, row: LoincRow) -> Analyte:
+    return replace(
+        analyte,
+        measured_in="" if row.specimen == "unsaid" else convert(row.specimen.replace(" ", "_"), MeasuredIn),
+        drawn="" if row.drawn is None else convert(row.drawn.replace(" ", "_"), Drawn),
+    )
 
 
 def _check_digit_fits(code: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from importlib.resources.abc import Traversable
 from typing import Literal
 
-from knowledge.model import Word, WordKind, plain_name
+from knowledge.model import Place, RouteWord, Salt, Word, WordKind, plain_name
 from knowledge.sources import Sources
 from knowledge.tables import Row, read
 
@@ -41,11 +41,22 @@ class WordRow(Row, frozen=True, kw_only=True):
     meaning: str = ""
 
 
+class SaltRow(Row, frozen=True, kw_only=True):
+    """A salt or formulation whose doses are not those of the ingredient's others. ``written`` are the words beside the name
+    of the ingredient, or the brands, that mean it."""
+
+    ingredient: str
+    precise: str
+    written: tuple[str, ...]
+    reason: str
+
+
 class RouteRow(Row, frozen=True, kw_only=True):
-    """A route or a dose form as data say it, and whether it keeps a medicine where it is put."""
+    """A route or a dose form as data say it: whether it keeps a medicine where it is put, and where that is."""
 
     word: str
-    acts: Literal["topical", "systemic"]
+    acts: Literal["topical", "systemic", "either"]
+    place: Place
     reason: str
 
 
@@ -74,6 +85,8 @@ def read_codes(root: Traversable, sources: Sources) -> Mapping[tuple[str, str], 
     for row in table.rows:
         if (row.system, row.code) in codes:
             raise table.error(row, "code", f"{row.system} {row.code} is there twice")
+        if row.system == "NDC" and not (row.code.isdecimal() and len(row.code) in (9, 11)):
+            raise table.error(row, "code", "an NDC is 11 digits, or 9 for every package of a product, without hyphens")
         codes[row.system, row.code] = row.name
     return codes
 
@@ -98,14 +111,29 @@ def read_words(root: Traversable, sources: Sources) -> Mapping[str, Word]:
     return words
 
 
-def read_routes(root: Traversable, sources: Sources) -> tuple[frozenset[str], frozenset[str]]:
-    """The routes and forms that are topical, and the forms that are systemic whatever the route says."""
+def read_salts(root: Traversable, sources: Sources) -> Mapping[str, tuple[Salt, ...]]:
+    """The salts by ingredient."""
+    table = sources.checked(read(root, "drugs/salts.csv", SaltRow))
+    salts: dict[str, tuple[Salt, ...]] = {}
+    for row in table.rows:
+        if any(word != plain_name(word) for word in (row.ingredient, row.precise, *row.written)):
+            raise table.error(row, "written", "names are to be written in lower case, as in names.csv")
+        known = salts.get(row.ingredient, ())
+        if any(salt.precise == row.precise or set(salt.written) & set(row.written) for salt in known):
+            raise table.error(row, "written", f"one of these means another salt of {row.ingredient} further up")
+        salts[row.ingredient] = (*known, Salt(precise=row.precise, written=row.written))
+    return salts
+
+
+def read_routes(root: Traversable, sources: Sources) -> Mapping[str, RouteWord]:
     table = sources.checked(read(root, "drugs/routes.csv", RouteRow))
-    topical = frozenset(row.word for row in table.rows if row.acts == "topical")
-    systemic = frozenset(row.word for row in table.rows if row.acts == "systemic")
+    routes: dict[str, RouteWord] = {}
     for row in table.rows:
         if row.word != row.word.lower():
             raise table.error(row, "word", "is to be written in lower case")
-        if row.word in topical & systemic:
-            raise table.error(row, "acts", f"{row.word!r} is said to be both")
-    return topical, systemic
+        if row.word in routes:
+            raise table.error(row, "acts", f"{row.word!r} is there twice")
+        if (row.acts == "systemic" and row.place != "body") or (row.acts == "topical" and row.place == "body"):
+            raise table.error(row, "place", "what is systemic is put in the body, what is topical is not")
+        routes[row.word] = RouteWord(acts=row.acts, place=row.place)
+    return routes

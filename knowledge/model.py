@@ -8,10 +8,16 @@ from typing import Literal
 
 from msgspec import Struct
 
+from knowledge.rxnorm import RxNormTable
+from schemas.events import Drawn, MeasuredIn
 from schemas.values import Citation, Severity
 
 Band = Literal["adult", "child", "newborn"]
 WordKind = Literal["salt", "form", "filler"]
+SpecimenKind = Literal["blood", "urine", "other"]
+Place = Literal["skin", "eye", "ear", "nose", "mouth", "airway", "rectum", "vagina", "surface", "body"]
+"""Where a medicine is put: ``airway`` is inhaled, ``surface`` is washed over and out again, ``body`` is everything that is
+swallowed, injected, implanted or meant to go through the skin."""
 
 
 class InteractionPair(Struct, frozen=True, kw_only=True):
@@ -80,14 +86,21 @@ class CriticalLimit(Struct, frozen=True, kw_only=True):
 
 
 class Analyte(Struct, frozen=True, kw_only=True):
-    """Something measured in blood. ``factors`` turns a value in a unit, spelled as people write it and normalised by
-    ``plain_unit``, into ``unit``; a unit that is not in it is not understood. Outside ``plausible`` a value is more likely
-    a slip than a finding."""
+    """Something measured, as one code says it. ``factors`` turns a value in a unit, spelled as people write it and normalised
+    by ``plain_unit``, into ``unit``, where ``offsets`` has what is added after; a unit that is not in it is not understood.
+    Outside ``plausible`` a value is more likely a slip than a finding.
+
+    ``unit`` is ``text`` where the result is words (a pregnancy test). ``measured_in`` and ``drawn`` are what the code says of
+    the specimen: whole blood is that of a blood-gas analyser where serum is usual, a trough is no peak.
+    """
 
     name: str
     unit: str
     factors: Mapping[str, float]
     plausible: tuple[float, float]
+    offsets: Mapping[str, float] = {}
+    measured_in: MeasuredIn = ""
+    drawn: Drawn = ""
 
 
 class Word(Struct, frozen=True, kw_only=True):
@@ -97,31 +110,65 @@ class Word(Struct, frozen=True, kw_only=True):
     meaning: str
 
 
+class Salt(Struct, frozen=True, kw_only=True):
+    """A salt or formulation with doses of its own; ``written`` are the ways of writing what sets it apart (``succinate``)."""
+
+    precise: str
+    written: tuple[str, ...]
+
+
+class RouteWord(Struct, frozen=True, kw_only=True):
+    """A route or a dose form as data say it. ``either``: the other of the two decides, alone it counts as systemic."""
+
+    acts: Literal["topical", "systemic", "either"]
+    place: Place
+
+
 class Knowledge(Struct, frozen=True, kw_only=True):
     """Everything, ready to look up. ``version`` follows from the content of the data files.
 
     ``drug_names`` and ``vehicles`` are keyed by ``plain_name``; ``drug_codes`` gives the name behind a code, in RxNorm's
-    grammar where the code says strength and form. ``analytes`` is keyed by LOINC code: a code that is not in it was not
-    measured in blood, or is not one of ours.
+    grammar where the code says strength and form. ``analytes`` is keyed by LOINC code: a code that is not in it is none of
+    ours. ``local_analytes`` is keyed by a site's own code system in lower case and its code, ``specimens`` by a word in lower
+    case that names a specimen.
     """
 
     version: str
     interactions: Mapping[tuple[str, str], tuple[Interaction, ...]]
     partners: Mapping[str, frozenset[str]]
     limits: Mapping[tuple[str, str], CriticalLimit]
-    topical: frozenset[str] = frozenset()
-    systemic_forms: frozenset[str] = frozenset()
+    routes: Mapping[str, RouteWord] = {}
     drug_names: Mapping[str, tuple[str, ...]] = {}
     drug_codes: Mapping[tuple[str, str], str] = {}
     vehicles: frozenset[str] = frozenset()
     words: Mapping[str, Word] = {}
+    salts: Mapping[str, tuple[Salt, ...]] = {}
+    rxnorm: RxNormTable | None = None
     analytes: Mapping[str, Analyte] = {}
+    local_analytes: Mapping[tuple[str, str], Analyte] = {}
+    specimens: Mapping[str, SpecimenKind] = {}
 
     def is_systemic(self, route: str, form: str) -> bool:
         """Whether a medicine acts in the whole body; unknown counts as systemic, and a patch is, whatever its route says."""
         route, form = route.strip().lower(), form.strip().lower()
-        said = {route, form, form.split(" ", 1)[0]}
-        return form in self.systemic_forms or not said & self.topical
+        if self._acts(form) == "systemic":
+            return True
+        return all(self._acts(word) != "topical" for word in (route, form, form.split(" ", 1)[0]))
+
+    def place_of(self, route: str, form: str) -> Place | None:
+        """Where a medicine is put, None where neither its route nor its form is known. What says more than that it is not
+        kept in one place is the closer statement, whichever of the two makes it; a patch is for the whole body."""
+        route, form = route.strip().lower(), form.strip().lower()
+        if self._acts(form) == "systemic":
+            return "body"
+        # "vaginal cream", "extended release oral tablet": the first word says where, the last what it is
+        said = (route, form, form.split(" ", 1)[0], form.rsplit(" ", 1)[-1])
+        places = [self.routes[word].place for word in said if word in self.routes]
+        return next((place for place in places if place != "body"), "body" if places else None)
+
+    def _acts(self, word: str) -> str:
+        known = self.routes.get(word)
+        return known.acts if known is not None else ""
 
 
 def plain_name(text: str) -> str:

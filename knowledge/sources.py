@@ -1,15 +1,34 @@
-"""Where the knowledge comes from: ``sources.csv``. Every other row names at least one of these."""
+"""Where the knowledge comes from: ``sources.csv``. Every other row names at least one of these.
+
+A site's folder may hold files of the same names and columns. Their rows are added, and stand over a shipped row of the same key.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Literal
 
 from msgspec import Struct
 
 from knowledge.tables import Row, RowT, Table, read
 from schemas.values import Citation
+
+KEYS = {
+    "sources.csv": ("id",),
+    "drugs/names_extra.csv": ("name",),
+    "drugs/codes.csv": ("system", "code"),
+    "drugs/vehicles.csv": ("name",),
+    "drugs/words.csv": ("word",),
+    "drugs/routes.csv": ("word",),
+    "labs/loinc.csv": ("code",),
+    "labs/local_codes.csv": ("system", "code"),
+    "labs/units.csv": ("analyte", "spelling"),
+    "labs/spellings.csv": ("unit", "spelling"),
+    "labs/specimens.csv": ("word",),
+}
+"""The files that a site may bring, with the columns that name a row. No limits and no interactions: these are reviewed."""
 
 
 class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -24,9 +43,10 @@ class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Sources:
-    """The sources by id."""
+    """The sources by id, and the site's folder of files that are laid over the shipped ones."""
 
-    def __init__(self, table: Table[Source]) -> None:
+    def __init__(self, table: Table[Source], site: Path | None = None) -> None:
+        self._site = site
         self._citations: dict[str, Citation] = {}
         for row in table.rows:
             if row.id in self._citations:
@@ -34,7 +54,8 @@ class Sources:
             self._citations[row.id] = Citation(id=row.id, text=row.text, url=row.url, status=row.status)
 
     def checked(self, table: Table[RowT]) -> Table[RowT]:
-        """The table, when each of its rows names at least one source and only known ones."""
+        """The table with the site's rows over it, when each row names at least one source and only known ones."""
+        table = overlaid(table, self._site)
         for row in table.rows:
             assert isinstance(row, Row)
             if not row.sources:
@@ -49,5 +70,13 @@ class Sources:
         return tuple(self._citations[each] for each in ids)
 
 
-def read_sources(root: Traversable) -> Sources:
-    return Sources(read(root, "sources.csv", Source))
+def read_sources(root: Traversable, site: Path | None = None) -> Sources:
+    return Sources(overlaid(read(root, "sources.csv", Source), site), site)
+
+
+def overlaid(table: Table[RowT], site: Path | None) -> Table[RowT]:
+    """The table with the rows of the site's file of the same name over it, where there is one and it may be."""
+    if site is None or table.file not in KEYS or not (site / table.file).exists():
+        return table
+    own = read(site, table.file, table.row_type, said=str(site / table.file))
+    return table.under(own, KEYS[table.file])

@@ -19,7 +19,8 @@ class KnowledgeError(Exception):
     """The data cannot be used as they are: what is wrong, in which file, line and column, and what is expected."""
 
     def __init__(self, file: str, line: int, column: str, problem: str) -> None:
-        super().__init__(f"{file}, line {line}{f', column {column}' if column else ''}: {problem}")
+        place = "".join([file, f", line {line}" if line else "", f", column {column}" if column else ""])
+        super().__init__(f"{place}: {problem}")
         self.file, self.line, self.column = file, line, column
 
 
@@ -33,24 +34,33 @@ RowT = TypeVar("RowT", bound=Struct)
 
 
 class Table(Generic[RowT]):
-    """The rows of one file with their places."""
+    """The rows of one file with their places: the file that each is in, and its line."""
 
-    def __init__(self, file: str, rows: list[RowT], lines: list[int]) -> None:
-        self.file, self.rows, self._lines = file, rows, lines
+    def __init__(self, file: str, row_type: type[RowT], rows: list[RowT], places: list[tuple[str, int]]) -> None:
+        self.file, self.row_type, self.rows, self._places = file, row_type, rows, places
 
     def error(self, row: RowT, column: str, problem: str) -> KnowledgeError:
         """The fault of one cell."""
         at = next(i for i, each in enumerate(self.rows) if each is row)
-        return KnowledgeError(self.file, self._lines[at], column, problem)
+        return KnowledgeError(*self._places[at], column, problem)
+
+    def under(self, over: Table[RowT], key: tuple[str, ...]) -> Table[RowT]:
+        """These rows but for those that ``over`` has a row of the same ``key`` for, then the rows of ``over``."""
+        said = {tuple(getattr(row, name) for name in key) for row in over.rows}
+        kept = [i for i, row in enumerate(self.rows) if tuple(getattr(row, name) for name in key) not in said]
+        rows = [self.rows[i] for i in kept] + over.rows
+        return Table(self.file, self.row_type, rows, [self._places[i] for i in kept] + over._places)
 
 
-def read(root: Traversable, file: str, row_type: type[RowT]) -> Table[RowT]:
-    """Read ``file`` under ``root``. The header names exactly the fields of ``row_type``; an empty cell is absent.
+def read(root: Traversable, path: str, row_type: type[RowT], *, said: str = "") -> Table[RowT]:
+    """Read the file ``path`` under ``root``; errors call it ``said`` where that is given. The header names exactly the fields
+    of ``row_type``; an empty cell is absent.
 
     Raises ``KnowledgeError`` for a missing or unreadable file, a wrong header, a cell of the wrong type.
     """
+    file = said or path
     try:
-        text = root.joinpath(file).read_text("utf-8")
+        text = root.joinpath(path).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise KnowledgeError(file, 0, "", f"cannot be read as UTF-8 text ({error})") from error
     columns = row_type.__struct_fields__
@@ -60,7 +70,8 @@ def read(root: Traversable, file: str, row_type: type[RowT]) -> Table[RowT]:
         {c: _parts(cell) if c in several else cell.strip() for c, cell in row.items() if cell.strip()} for row in cells
     ]
     try:
-        return Table(file, msgspec.convert(records, list[row_type], strict=False), lines)  # type: ignore[valid-type]
+        rows = msgspec.convert(records, list[row_type], strict=False)  # type: ignore[valid-type]
+        return Table(path, row_type, rows, [(file, line) for line in lines])
     except msgspec.ValidationError as error:
         raise _located(file, error, lines) from error
 

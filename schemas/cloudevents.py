@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from schemas.adoption import Adoption
 from schemas.alerts import Alert
 from schemas.events import Event
 from schemas.feedback import Feedback
@@ -38,6 +39,10 @@ def _headers(message_type: str, source: str, id_: str, time: datetime) -> Header
 
 def event_headers(event: Event) -> Headers:
     return _headers(str(event.__struct_config__.tag), "/rxvigil/ingest", event.event_id, event.occurred_at)
+
+
+def adoption_headers(adoption: Adoption, id_: str) -> Headers:
+    return _headers("adoption", "/rxvigil/monitor", id_, adoption.at)
 
 
 def alert_headers(alert: Alert) -> Headers:

@@ -19,15 +19,23 @@ from schemas.values import Coding, Key, Known, Origin, Quantity, Text, Time
 
 Timing = Literal["live", "replayed"]
 Unit = Annotated[str, Meta(max_length=64)]
-Remark = Literal["", "no_analyte", "no_value", "no_unit", "unknown_unit", "implausible"]
+Remark = Literal["", "no_analyte", "other_specimen", "no_value", "no_unit", "unknown_unit", "implausible"]
+MeasuredIn = Literal[
+    "", "serum_or_plasma", "blood", "arterial_blood", "venous_blood", "mixed_venous_blood", "capillary_blood", "urine"
+]  # fmt: skip
+Drawn = Literal["", "trough", "peak", "over_12_h_after_dose", "fasting", "before_dialysis", "after_dialysis"]
 
 
 class Ingredient(Struct, frozen=True, omit_defaults=True):
-    """One active ingredient by its RxNorm ingredient name in lower case (``acetaminophen``), with its strength."""
+    """One active ingredient by its RxNorm ingredient name in lower case (``acetaminophen``), with its strength.
+
+    ``precise`` is the salt or formulation (``metoprolol succinate``) where its doses are not those of the ingredient's others.
+    """
 
     name: Key
     rxcui: str = ""
     strength: Known[Quantity] = UNSET
+    precise: str = ""
 
 
 class Drug(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -35,13 +43,15 @@ class Drug(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``resolution`` says how: ``code`` or ``name`` (``ingredients`` is filled), ``vehicle`` (a diluent, no ingredient acts),
     ``unresolved`` (kept as received, counted, and no rule about ingredients can see it) or ``given`` (the source itself
-    named the ingredients).
+    named the ingredients). ``amount`` is what one unit of the form holds (0.4 ml) or how long it acts (24 hr), as the name says.
     """
 
     text: Text = ""
     codings: tuple[Coding, ...] = ()
     ingredients: tuple[Ingredient, ...] = ()
     form: Known[Text] = UNSET
+    brand: Text = ""
+    amount: Known[Quantity] = UNSET
     resolution: Literal["given", "code", "name", "vehicle", "unresolved"] | None = None
 
 
@@ -147,12 +157,17 @@ class LabResult(Event, frozen=True, kw_only=True, tag="lab_result"):
     """A laboratory result. ``occurred_at`` is the time of collection; ``codings`` holds a LOINC code where one is known.
 
     ``value`` with ``comparator`` and ``unit`` are as received; ``canonical_value`` in ``canonical_unit`` is filled by
-    ingest where the analyte and the unit are known. A result that is no number stays in ``text``. ``analyte`` is our name
-    for what was measured (``potassium``).
+    ingest where the analyte and the unit are known. A ``text`` that is exactly a number, with or without a comparator
+    (``<0.2``), is also taken as ``value`` and ``comparator``; every other text stays one. ``analyte`` is our name for what was
+    measured (``potassium``).
 
     ``remark`` is filled by ingest: why no rule can use the result (``no_analyte``: no known LOINC code, or two that contradict
     each other; no number; no unit; a unit that is not known for this analyte), or ``implausible``: a number that is more
     likely a slip than a finding, converted all the same unless it is a concentration below nothing. Empty: nothing to say.
+    ``other_specimen``: the code is that of blood and the specimen is urine, or the other way round.
+
+    ``measured_in`` and ``drawn`` are filled by ingest from the code: a potassium in whole blood is that of a blood-gas analyser
+    and shows no haemolysis; a trough is no peak.
     """
 
     status: Literal["preliminary", "final", "corrected", "cancelled", "entered_in_error"]
@@ -171,6 +186,8 @@ class LabResult(Event, frozen=True, kw_only=True, tag="lab_result"):
     canonical_value: float | None = None
     canonical_unit: str = ""
     remark: Remark = ""
+    measured_in: MeasuredIn = ""
+    drawn: Drawn = ""
 
 
 class Observation(Event, frozen=True, kw_only=True, tag="observation"):
@@ -200,6 +217,7 @@ class Allergy(Struct, frozen=True, kw_only=True, omit_defaults=True):
     severity: Known[Literal["mild", "moderate", "severe"]] = UNSET
     kind: Known[Literal["allergy", "intolerance"]] = UNSET
     verification: Known[Literal["unconfirmed", "confirmed", "refuted", "entered_in_error"]] = UNSET
+    status: Known[Literal["active", "inactive", "resolved"]] = UNSET
     onset: Known[date] = UNSET
     tolerated_since: Known[date] = UNSET
 
@@ -278,5 +296,46 @@ class Patient(Event, frozen=True, kw_only=True, tag="patient"):
     merged_into: Key | None = None
 
 
-AnyEvent = Prescription | Dispensing | Administration | LabResult | Observation | Patient
-EVENT_TYPES: tuple[type[Event], ...] = (Prescription, Dispensing, Administration, LabResult, Observation, Patient)
+class ConditionRecord(Event, frozen=True, kw_only=True, tag="condition"):
+    """One entry of the problem list, by its own ``record_id``: adds to what is known, where ``Patient`` replaces the list."""
+
+    status: Literal["recorded", "entered_in_error"] = "recorded"
+    condition: Condition
+
+
+class AllergyRecord(Event, frozen=True, kw_only=True, tag="allergy"):
+    """One entry of the allergy list, by its own ``record_id``: adds to what is known, where ``Patient`` replaces the list."""
+
+    status: Literal["recorded", "entered_in_error"] = "recorded"
+    allergy: Allergy
+
+
+class EncounterRecord(Event, frozen=True, kw_only=True, tag="encounter"):
+    """One stay, by its own ``record_id``, which events name as ``encounter_id``."""
+
+    status: Literal["planned", "in_progress", "finished", "cancelled", "entered_in_error"]
+    stay: Stay = Stay()
+
+
+AnyEvent = (
+    Prescription
+    | Dispensing
+    | Administration
+    | LabResult
+    | Observation
+    | Patient
+    | ConditionRecord
+    | AllergyRecord
+    | EncounterRecord
+)
+EVENT_TYPES: tuple[type[Event], ...] = (
+    Prescription,
+    Dispensing,
+    Administration,
+    LabResult,
+    Observation,
+    Patient,
+    ConditionRecord,
+    AllergyRecord,
+    EncounterRecord,
+)

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from schemas.adoption import Adoption
 from schemas.alerts import Alert
 from schemas.cloudevents import schema_path
 from schemas.dead_letters import DeadLetter
@@ -21,6 +22,7 @@ from schemas.patients import PatientPicture
 
 MESSAGES: dict[str, type[msgspec.Struct]] = {
     **{str(kind.__struct_config__.tag): kind for kind in EVENT_TYPES},
+    "adoption": Adoption,
     "alert": Alert,
     "patient_picture": PatientPicture,
     "feedback": Feedback,

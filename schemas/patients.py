@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
-from schemas.values import Key, Severity, Time
+from schemas.values import Key, Known, Severity, Time
+
+Basis = Literal["order", "dispensing", "administration"]
+"""What says that a medicine is taken. With the other two no order of it is in force: it was handed out or given without one,
+or beyond its end."""
 
 
 class Medicine(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An order in force. ``ingredients`` is empty for what could not be resolved."""
+    """A medicine in force, ordered or not. ``ingredients`` is empty for what could not be resolved.
+
+    ``source`` and ``record_id`` name the record it rests on. ``start`` is since when it is in force, ``end`` is exclusive.
+    A medicine that is ``held``, or starts only after the picture's ``clock``, is shown and does not act. ``last_given`` is when
+    a dose of it was last given, ``last_dose`` how much that was, as received, and ``running`` whether that is an infusion that
+    still runs; ``last_dispensed`` is when it was last handed out.
+    """
 
     source: Key
     record_id: Key
@@ -21,10 +32,33 @@ class Medicine(Struct, frozen=True, kw_only=True, omit_defaults=True):
     start: Time | None = None
     end: Time | None = None
     held: bool = False
+    rests_on: Basis = "order"
+    form: str = ""
+    one_time: bool = False
+    running: bool = False
+    last_given: Time | None = None
+    last_dose: str = ""
+    last_dispensed: Time | None = None
+
+
+class Reading(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One result: ``value`` in the canonical ``unit`` where they are known, ``received`` as its laboratory wrote it, with
+    comparator and unit, ``text`` what is no number."""
+
+    at: Time
+    value: float | None = None
+    unit: str = ""
+    comparator: str = ""
+    text: str = ""
+    received: str = ""
 
 
 class Lab(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The newest result of an analyte, in canonical units where they are known."""
+    """The newest valid result of an analyte, in canonical units where they are known, and the one ``before`` it.
+
+    ``label`` is the laboratory's own name of it and ``received`` the result as it wrote it; ``remark`` is ingest's, as on the
+    result (``implausible``: more likely a slip than a finding). ``status`` is empty for a final result.
+    """
 
     analyte: str
     value: float | None
@@ -32,6 +66,52 @@ class Lab(Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: Time
     comparator: str = ""
     text: str = ""
+    label: str = ""
+    received: str = ""
+    remark: str = ""
+    status: Literal["", "preliminary", "corrected"] = ""
+    before: Reading | None = None
+
+
+class Measurement(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Weight or height at a time; ``method`` says how it was got (weighed or stated)."""
+
+    value: float
+    unit: str
+    at: Time
+    method: str = ""
+
+
+class KidneyFunction(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An estimate from the newest creatinine, taken at ``at``; ``weight`` says which weight it was made with, where one was.
+    It holds for a stable creatinine: see its course."""
+
+    formula: str
+    value: float
+    unit: str
+    at: Time
+    weight: str = ""
+
+
+class Allergy(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the patient does not tolerate, with the words of the source. ``ingredients`` is empty for what is no medicine, or
+    none that is known. Empty texts are not known."""
+
+    label: str
+    ingredients: tuple[str, ...] = ()
+    reaction: str = ""
+    severity: str = ""
+    kind: str = ""
+    verification: str = ""
+
+
+class Condition(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A diagnosis or problem; ``code`` with its system (``ICD-10 N18.3``). ``status`` is empty where it is not known."""
+
+    label: str
+    code: str = ""
+    status: str = ""
+    onset: date | None = None
 
 
 class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -47,7 +127,12 @@ class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class PatientPicture(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is in force and open for one patient at ``clock``, the patient's clinical time."""
+    """What is in force and open for one patient at ``clock``, the patient's clinical time.
+
+    Of ``allergies``, ``conditions``, ``pregnant`` and ``lactating`` an absent field was never asked, null is not known, and an
+    empty list is "none". ``encounter`` is the class of the stay (``inpatient``), ``unit`` where the patient lies.
+    ``merged_into`` is the patient under whom this record is continued.
+    """
 
     patient_id: Key
     clock: Time
@@ -59,3 +144,15 @@ class PatientPicture(Struct, frozen=True, kw_only=True, omit_defaults=True):
     sex: str = ""
     facility: str = ""
     unit: str = ""
+    weight: Measurement | None = None
+    height: Measurement | None = None
+    kidney: tuple[KidneyFunction, ...] = ()
+    allergies: Known[tuple[Allergy, ...]] = UNSET
+    conditions: Known[tuple[Condition, ...]] = UNSET
+    pregnant: Known[bool] = UNSET
+    due_date: date | None = None
+    lactating: Known[bool] = UNSET
+    encounter: str = ""
+    admitted_at: Time | None = None
+    discharged_at: Time | None = None
+    merged_into: str = ""

@@ -161,3 +161,57 @@ def test_partners_are_mutual_and_never_oneself() -> None:
 )
 def test_what_acts_in_the_whole_body(route: str, form: str, systemic: bool) -> None:
     assert KNOWLEDGE.is_systemic(route, form) is systemic
+
+
+@pytest.mark.parametrize(
+    ("route", "form", "place"),
+    [
+        ("PO", "tablet", "body"),
+        ("IV", "", "body"),
+        ("IH", "", "airway"),
+        ("", "inhaler", "airway"),
+        ("", "powder inhaler", "airway"),
+        ("nasal", "spray", "nose"),
+        ("", "Nasal Spray", "nose"),
+        ("OU", "solution", "eye"),
+        ("", "ophthalmic drops", "eye"),
+        ("", "topical cream", "skin"),
+        ("vaginal", "cream", "vagina"),
+        ("PR", "suppository", "rectum"),
+        ("SL", "tablet", "mouth"),
+        ("", "Otic Solution", "ear"),
+        ("GU", "solution", "surface"),
+        ("TP", "patch", "body"),
+        ("372464004", "", "body"),  # SNOMED CT: intradermal
+        ("somewhere", "something", None),
+        ("", "", None),
+    ],
+)
+def test_where_a_medicine_is_put(route: str, form: str, place: str | None) -> None:
+    assert KNOWLEDGE.place_of(route, form) == place
+
+
+# dose forms of RxNorm (TTY DF), technical documentation, appendix 2
+RXNORM_FORMS = {
+    "body": "Oral Tablet|Oral Capsule|Extended Release Oral Tablet|Delayed Release Oral Capsule|Disintegrating Oral Tablet|"
+    "Chewable Tablet|Oral Solution|Oral Suspension|Powder for Oral Solution|Granules for Oral Suspension|"
+    "Effervescent Oral Tablet|Injectable Solution|Injectable Suspension|Injection|Prefilled Syringe|Auto-Injector|Pen Injector|"
+    "Cartridge|Jet Injector|Drug Implant|Transdermal System|Transdermal Patch|Chewing Gum|Oral Film|Oral Granules|Oral Powder|"
+    "Intrathecal Suspension|Extended Release Suspension|Tablet for Oral Suspension|Powder for Injectable Solution",
+    "skin": "Topical Cream|Topical Ointment|Topical Lotion|Topical Gel|Topical Solution|Topical Spray|Topical Foam|"
+    "Topical Powder|Topical Oil|Medicated Shampoo|Medicated Pad|Medicated Liquid Soap|Augmented Topical Cream",
+    "eye": "Ophthalmic Solution|Ophthalmic Suspension|Ophthalmic Ointment|Ophthalmic Gel|Ophthalmic Irrigation Solution",
+    "ear": "Otic Solution|Otic Suspension|Otic Ointment",
+    "nose": "Nasal Spray|Metered Dose Nasal Spray|Nasal Solution|Nasal Gel|Nasal Inhaler",
+    "airway": "Inhalation Solution|Inhalation Suspension|Inhalation Powder|Dry Powder Inhaler|Metered Dose Inhaler|"
+    "Inhalation Spray",
+    "mouth": "Sublingual Tablet|Sublingual Film|Buccal Tablet|Buccal Film|Mucosal Spray|Mouthwash|Oral Lozenge|Oral Spray",
+    "rectum": "Rectal Suppository|Rectal Cream|Rectal Foam|Rectal Solution|Enema",
+    "vagina": "Vaginal Cream|Vaginal Gel|Vaginal Ring|Vaginal Suppository|Vaginal Tablet|Intrauterine System",
+    "surface": "Irrigation Solution",
+}
+
+
+@pytest.mark.parametrize(("place", "forms"), RXNORM_FORMS.items())
+def test_the_dose_forms_of_rxnorm_are_classified(place: str, forms: str) -> None:
+    assert {form: KNOWLEDGE.place_of("", form) for form in forms.split("|")} == dict.fromkeys(forms.split("|"), place)

@@ -89,12 +89,12 @@ def test_a_factor_leaves_no_dust_of_binary_fractions() -> None:
         "5792-7",  # glucose, urine strip
         "2161-8",  # creatinine, urine
         "26464-9",  # a slip of 26464-8
-        "4548-4",  # hemoglobin A1c
+        "29265-6",  # calcium corrected for albumin
         "786-4",  # MCHC
     ],
 )
 def test_another_specimen_or_test_is_not_taken_for_blood(loinc: str) -> None:
-    assert measured(loinc, 4.0, "mmol/L") == ("", None, "", "no_analyte")
+    assert measured(loinc, 4.0, "mmol/L") == Measured("", None, "", "no_analyte")
 
 
 def test_only_the_loinc_code_decides_never_a_name_or_a_local_code() -> None:
@@ -116,31 +116,37 @@ def test_only_the_loinc_code_decides_never_a_name_or_a_local_code() -> None:
     ],
 )
 def test_what_is_not_understood_has_no_value_and_says_why(value: float | None, unit: str, remark: str) -> None:
-    assert measured("2345-7", value, unit) == ("glucose", None, "", remark)
+    assert measured("2345-7", value, unit) == ("glucose", None, "", remark, "serum_or_plasma", "")
 
 
 def test_an_implausible_value_is_flagged_and_kept() -> None:
-    assert measured("2823-3", 44, "mmol/L") == ("potassium", 44, "mmol/L", "implausible")
-    assert measured("2160-0", 0.001, "mg/dL") == ("creatinine", 0.001, "mg/dL", "implausible")
+    assert measured("2823-3", 44, "mmol/L")[:4] == ("potassium", 44, "mmol/L", "implausible")
+    assert measured("2160-0", 0.001, "mg/dL")[:4] == ("creatinine", 0.001, "mg/dL", "implausible")
+
+
+def test_what_is_on_the_bound_of_the_plausible_is_plausible() -> None:
+    low, high = KNOWLEDGE.analytes["2823-3"].plausible
+    assert {measured("2823-3", bound, "mmol/L").remark for bound in (low, high)} == {""}
+    assert {measured("2823-3", beyond, "mmol/L").remark for beyond in (low - 0.01, high + 0.01)} == {"implausible"}
 
 
 def test_there_is_no_concentration_below_nothing() -> None:
     for loinc in ("2823-3", "777-3", "6690-2"):
         for unit in ("mmol/L", "K/uL"):
             assert measured(loinc, -7.5, unit).value is None
-    assert measured("2823-3", -7.5, "mmol/L") == ("potassium", None, "", "implausible")
+    assert measured("2823-3", -7.5, "mmol/L")[:4] == ("potassium", None, "", "implausible")
 
 
 def test_what_may_be_negative_says_so_by_its_plausible_range() -> None:
     excess = Analyte(name="base excess", unit="mmol/L", factors={"mmol/l": 1}, plausible=(-30, 30))
     knowledge = replace(KNOWLEDGE, analytes={"1925-7": excess})
-    assert canonical((Coding("LOINC", "1925-7"),), -12, "mmol/L", knowledge) == ("base excess", -12, "mmol/L", "")
+    assert canonical((Coding("LOINC", "1925-7"),), -12, "mmol/L", knowledge)[:4] == ("base excess", -12, "mmol/L", "")
 
 
 def test_two_codes_of_one_analyte_agree_and_of_two_contradict_each_other() -> None:
     potassium, whole_blood, sodium = (Coding("LOINC", code) for code in ("2823-3", "6298-4", "2951-2"))
     assert canonical((potassium, whole_blood), 4.0, "mmol/L", KNOWLEDGE).analyte == "potassium"
-    assert canonical((potassium, sodium), 4.0, "mmol/L", KNOWLEDGE) == ("", None, "", "no_analyte")
+    assert canonical((potassium, sodium), 4.0, "mmol/L", KNOWLEDGE)[:4] == ("", None, "", "no_analyte")
     assert canonical((Coding("LOINC", "1-8"), potassium), 4.0, "mmol/L", KNOWLEDGE).analyte == "potassium"
 
 

@@ -22,7 +22,7 @@ from msgspec.structs import replace
 
 from knowledge.loader import Knowledge, load
 from schemas.alerts import Alert
-from schemas.events import Administration, Dispensing, Event, Patient, Prescription
+from schemas.events import Administration, Dispensing, Event, Patient, Prescription, Specimen
 from schemas.values import Coding, Origin, Quantity
 from services.ingest.formats import Ignored, Refusal
 from services.ingest.pipeline import Pipeline
@@ -262,7 +262,11 @@ SILENT_BECAUSE = {
     "at the upper limit": ("W2136", _with("26-70207-KPL", value=6.3), "potassium:high"),
     "at the lower limit": ("W2136", _with("26-70207-NAPL", value=119.0), "sodium:low"),
     "haemolysed": ("W2137", _with("26-70208-KPL", value=6.9, unit="mmol/L"), "potassium:high"),
-    "urine": ("W2138", _with("26-70209-UNA", codings=(Coding("LOINC", "2951-2"),)), "sodium:low"),
+    "urine": (
+        "W2138",
+        _with("26-70209-UNA", codings=(Coding("LOINC", "2951-2"),), specimen=Specimen(kind="serum")),
+        "sodium:low",
+    ),
     "cancelled": ("W2139", _with("26-70210-PLT", status="final"), "platelets:low"),
     "newborn": ("W2144", _with("adt-W2144", birth_date=date(1990, 1, 1)), "potassium:high"),
 }

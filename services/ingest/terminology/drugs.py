@@ -1,22 +1,26 @@
 """A medicine as its source says it, resolved to RxNorm ingredients.
 
-In order: a code that the knowledge has, the text, the displays of the codes, the ingredients that the source named. Only
-exact names count; a name that is not understood as a whole stays unresolved, because a wrong ingredient is worse than none. So
-does a medicine that is said in two ways (by code, by name, by its ingredients) which are different medicines: one of them is a
-slip, and nobody here knows which.
+In order: its codes (those that the knowledge has, then those of the site's own RxNorm release), the text and the displays of the
+codes, the ingredients that the source named. Only exact names count; a name that is not understood as a whole stays unresolved,
+because a wrong ingredient is worse than none. So does a medicine that is said in two ways (by two codes, by code, by name, by its
+ingredients) which are different medicines: one of them is a slip, and nobody here knows which.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import combinations
+from typing import Literal
 
 from msgspec import UNSET
 from msgspec.structs import replace
 
 from knowledge.model import Knowledge, plain_name
+from knowledge.rxnorm import RxNormIngredient
 from schemas.events import Drug, Ingredient
+from schemas.values import Coding
 from services.ingest.terminology.names import NameReader, Reading
+from services.ingest.terminology.ndc import candidates
 
 _SYSTEMS = {
     "http://www.nlm.nih.gov/research/umls/rxnorm": "RxNorm",
@@ -27,6 +31,10 @@ _SYSTEMS = {
     "http://www.whocc.no/atc": "ATC",
     "urn:oid:2.16.840.1.113883.6.73": "ATC",
     "atc": "ATC",
+    "http://hl7.org/fhir/sid/ndc": "NDC",
+    "urn:oid:2.16.840.1.113883.6.69": "NDC",
+    "ndc": "NDC",
+    "ndc11": "NDC",
 }
 
 
@@ -36,30 +44,81 @@ class DrugResolver:
     def __init__(self, knowledge: Knowledge) -> None:
         self._knowledge = knowledge
         self._reader = NameReader(knowledge)
+        if knowledge.rxnorm is not None:
+            # a fault of the site's tables is told at the start and not at the first order
+            knowledge.rxnorm.read()
 
     def resolve(self, drug: Drug) -> Drug:
-        """``drug`` with ``ingredients``, ``form`` where the name says it, and ``resolution``. What was received (``text``,
-        ``codings``, and ``ingredients`` when nothing is understood) is not changed; what the source said of form and strength
-        stands over what the name says."""
+        """``drug`` with ``ingredients``, ``form``, ``brand`` and ``amount`` where they are said, and ``resolution``. What was
+        received (``text``, ``codings``, and ``ingredients`` when nothing is understood) is not changed; what the source said of
+        form and strength stands over what codes and names say, and codes over names."""
         given = self._given(drug.ingredients)
-        by_code = self._first(self._names_of_codes(drug))
-        by_name = self._first([drug.text, *(coding.display for coding in drug.codings)])
-        said = [(r, how) for r, how in ((by_code, "code"), (by_name, "name"), (given, "given")) if r is not None]
+        said: list[tuple[Reading, Literal["code", "name", "given"]]]
+        said = [(reading, "code") for coding in drug.codings if (reading := self._of_code(coding)) is not None]
+        texts = dict.fromkeys([drug.text, *(coding.display for coding in drug.codings)])
+        said += [(reading, "name") for text in texts if text and (reading := self._reader.read(text)) is not None]
+        if given is not None:
+            said.append((given, "given"))
         if not said:
             return replace(drug, resolution="unresolved")
         if any(_different(one, other) for (one, _), (other, _) in combinations(said, 2)):
             return replace(drug, ingredients=(), resolution="unresolved")
         # "heparin" in "D5W": the diluent does not hide what is in it
-        reading, how = next(((r, how) for r, how in said if r.ingredients), said[0])
-        return _resolved(drug, reading, given.ingredients if given is not None else (), how)
+        how = next((how for reading, how in said if reading.ingredients), said[0][1])
+        reading = max((reading for reading, by in said if by == how), key=_detail)
+        return _resolved(drug, reading, [each for each, _ in said], given.ingredients if given is not None else (), how)
 
-    def _names_of_codes(self, drug: Drug) -> Iterable[str]:
-        for coding in drug.codings:
-            system = _SYSTEMS.get(coding.system.strip().lower(), coding.system)
-            yield self._knowledge.drug_codes.get((system, coding.code.strip()), "")
+    def _of_code(self, coding: Coding) -> Reading | None:
+        system = _SYSTEMS.get(coding.system.strip().lower(), coding.system)
+        code = coding.code.strip()
+        if system == "NDC":
+            return self._of_ndc(code)
+        name = self._knowledge.drug_codes.get((system, code))
+        if name is not None:
+            return self._reader.read(name)
+        return self._of_rxcui(code) if system == "RxNorm" else None
 
-    def _first(self, texts: Iterable[str]) -> Reading | None:
-        return next((reading for text in texts if text and (reading := self._reader.read(text)) is not None), None)
+    def _of_ndc(self, code: str) -> Reading | None:
+        """None also where the code may be those of two different medicines."""
+        found = [reading for ndc in candidates(code) if (reading := self._of_known_ndc(ndc)) is not None]
+        if any(_different(one, other) for one, other in combinations(found, 2)):
+            return None
+        return found[0] if found else None
+
+    def _of_known_ndc(self, ndc: str) -> Reading | None:
+        for key in (ndc, ndc[:9]):
+            if (name := self._knowledge.drug_codes.get(("NDC", key))) is not None:
+                return self._reader.read(name)
+        if (table := self._knowledge.rxnorm) is None:
+            return None
+        codes = table.of_product(ndc) if len(ndc) == 9 else {table.of_ndc(ndc) or ""}
+        readings = [reading for code in sorted(codes) if (reading := self._of_rxcui(code)) is not None]
+        # the packages of a product are of one medicine
+        return readings[0] if len({frozenset(_names(reading)) for reading in readings}) == 1 else None
+
+    def _of_rxcui(self, code: str) -> Reading | None:
+        """What the site's release says; form, brand and amount as the concept's name says them."""
+        drug = self._knowledge.rxnorm.drug(code) if self._knowledge.rxnorm is not None else None
+        if drug is None:
+            return None
+        named = self._reader.read(drug.name)
+        said = named.ingredients if named is not None else ()
+        alone = said[0] if len(said) == len(drug.ingredients) == 1 else None
+        ingredients = tuple(self._of_release(each, said, alone) for each in drug.ingredients)
+        return (named or Reading((), ""))._replace(ingredients=ingredients)
+
+    def _of_release(
+        self, ingredient: RxNormIngredient, said: Sequence[Ingredient], alone: Ingredient | None
+    ) -> Ingredient:
+        """RxNorm's ingredient by our name of it, where we have one: also when only the name of the whole drug is ours."""
+        known = self._reader.read(ingredient.name)
+        if known is not None and len(known.ingredients) == 1:
+            ours = known.ingredients[0]
+        else:
+            ours = alone or Ingredient(plain_name(ingredient.name) or ingredient.name)
+        precise = next((each.precise for each in said if each.name == ours.name and each.precise), ours.precise)
+        strength = ingredient.strength if ingredient.strength is not None else UNSET
+        return Ingredient(ours.name, ingredient.rxcui, strength, precise)
 
     def _given(self, ingredients: Iterable[Ingredient]) -> Reading | None:
         """The ingredients that a source named, by their RxNorm names where we know them and as received where we do not;
@@ -88,15 +147,53 @@ def _different(one: Reading, other: Reading) -> bool:
     return bool(pairs) and not any(a.startswith(b) or b.startswith(a) for a, b in pairs)
 
 
-def _resolved(drug: Drug, reading: Reading, named: tuple[Ingredient, ...], how: str) -> Drug:
+def _detail(reading: Reading) -> int:
+    return sum(ingredient.strength is not UNSET for ingredient in reading.ingredients)
+
+
+def _names(reading: Reading) -> set[str]:
+    return {ingredient.name for ingredient in reading.ingredients}
+
+
+def _resolved(
+    drug: Drug,
+    reading: Reading,
+    others: Sequence[Reading],
+    named: Sequence[Ingredient],
+    how: Literal["code", "name", "given"],
+) -> Drug:
+    """What ``reading`` leaves open is filled from the readings that say the same ingredients."""
+    alike = [reading, *(each for each in others if _names(each) == _names(reading))]
     said = {ingredient.name: ingredient for ingredient in named}
-    ingredients = tuple(_completed(each, said.get(each.name)) for each in reading.ingredients)
-    form = reading.form if drug.form is UNSET and reading.form else drug.form
-    return replace(drug, ingredients=ingredients, form=form, resolution=how if ingredients else "vehicle")
+    ingredients = []
+    for each in reading.ingredients:
+        filled = _filled(
+            [ingredient for other in alike for ingredient in other.ingredients if ingredient.name == each.name]
+        )
+        ingredients.append(_completed(filled, said.get(each.name)))
+    form = next((each.form for each in alike if each.form), "")
+    brand = next((each.brand for each in alike if each.brand), "")
+    amount = next((each.amount for each in alike if each.amount is not None), UNSET)
+    return replace(
+        drug,
+        ingredients=tuple(ingredients),
+        form=form if drug.form is UNSET and form else drug.form,
+        brand=drug.brand or brand,
+        amount=amount if drug.amount is UNSET else drug.amount,
+        resolution=how if ingredients else "vehicle",
+    )
+
+
+def _filled(same: Sequence[Ingredient]) -> Ingredient:
+    """One ingredient as several readings have it; the first that says something stands."""
+    return Ingredient(
+        same[0].name,
+        next((each.rxcui for each in same if each.rxcui), ""),
+        next((each.strength for each in same if each.strength is not UNSET), UNSET),
+        next((each.precise for each in same if each.precise), ""),
+    )
 
 
 def _completed(read: Ingredient, said: Ingredient | None) -> Ingredient:
-    if said is None:
-        return read
-    strength = said.strength if said.strength is not UNSET else read.strength
-    return replace(read, rxcui=said.rxcui, strength=strength)
+    """By our name; what the source itself said of strength and code stands."""
+    return read if said is None else replace(_filled([said, read]), name=read.name)

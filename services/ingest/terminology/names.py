@@ -2,7 +2,8 @@
 [Norco]``) and what people write (``Piperacillin-Tazobactam Na``, ``HYDROmorphone (Dilaudid)``, ``simvastatin 40 mg tab``).
 
 The longest part of a name that is a known name decides, and every word beside it must be one that changes no ingredient:
-a strength, a form, a salt, a filler. One word that is none of these leaves the whole name unread.
+a strength, a form, a salt, a filler. One word that is none of these leaves the whole name unread. RxNorm's grammar goes first:
+it alone says surely which strength is whose.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from msgspec import UNSET
 from msgspec.structs import replace
 
 from knowledge.model import Knowledge, plain_name
 from schemas.events import Ingredient
 from schemas.values import Quantity
+from services.ingest.terminology.rxnorm_names import Pack, read_clinical_drug, read_pack
 
 _UNIT = (
     r"mg|g|gm|gram|grams|mcg|ug|µg|kg|ml|l|meq|mmol|units?|unt|iu|mu|million|hrs?|h|hour|day|actuat|inh|puff|dose|cm|mci"
@@ -30,7 +31,6 @@ _PER = re.compile(rf"(?<=/)(\d+(?:\.\d+)?) (?=(?:{_UNIT})\b)", re.ASCII)
 _NUMBER = re.compile(r"[\d.,]+(?:[-/x][\d.,]+)*", re.ASCII)
 _NO_STRENGTH = re.compile(r"(?:ml|l|hr|hrs|h|hour|day|cm|dose|actuat|puff|inh|kg)\b")
 """Units of a volume, a time or a count: the size of a package, not the strength."""
-_PACK = re.compile(r"\s*\{(.*)\}\s*pack\b.*", re.IGNORECASE | re.DOTALL)
 _BRAND = re.compile(r"\[[^\]]*\]")
 _ASIDE = re.compile(r"\(([^()]*)\)")
 _JOINTS = (
@@ -41,13 +41,22 @@ _JOINTS = (
 """What stands between the ingredients of a combination, from the surest to the least sure."""
 _QUALIFIERS = ("topical", "ophthalmic", "otic", "nasal", "vaginal", "rectal")
 _LONGEST_TEXT = 400
+_MOST_WORDS = 48
+"""Of one name with what stands beside it."""
 
 
 class Reading(NamedTuple):
-    """What a name says. No ingredients: a vehicle. ``form`` is empty when the name does not say it."""
+    """What a name says. No ingredients: a vehicle. ``form`` and ``brand`` are empty when the name does not say them.
+
+    ``amount`` is what one unit of the form holds or how long it acts. ``parts`` are those of a pack with their number; its
+    ingredients are those of all parts, with a strength where no two parts differ in it.
+    """
 
     ingredients: tuple[Ingredient, ...]
     form: str
+    brand: str = ""
+    amount: Quantity | None = None
+    parts: tuple[tuple[float, Reading], ...] = ()
 
 
 class NameReader:
@@ -55,34 +64,70 @@ class NameReader:
 
     def __init__(self, knowledge: Knowledge) -> None:
         self._knowledge = knowledge
+        self._bases = {salt.precise: name for name, salts in knowledge.salts.items() for salt in salts}
+        named = (*knowledge.drug_names, *knowledge.vehicles)
+        self._most_words = max((name.count(" ") + 1 for name in named), default=0)
 
     def read(self, text: str) -> Reading | None:
         """The ingredients, strengths and form that ``text`` names, or None when it is not understood as a whole."""
+        pack = read_pack(text)
+        if pack is not None:
+            return self._pack(pack)
+        return self._drug(text)
+
+    def _drug(self, text: str) -> Reading | None:
         if len(text) > _LONGEST_TEXT:
             return None
-        pack = _PACK.fullmatch(text)
-        if pack is not None:
-            return self._pack(pack.group(1))
-        whole = self._plain(text)
-        if whole is not None:
-            return whole
+        return self._plain(text) or self._clinical_drug(text) or self._as_written(text)
+
+    def _as_written(self, text: str) -> Reading | None:
         outside = _ASIDE.sub(self._aside, _BRAND.sub(" ", text))
         reading = self._joined(outside)
         if reading is None or self._contradicted(reading, _ASIDE.findall(text)):
             return None
-        return reading
+        brand = _BRAND.search(text)
+        return self._branded(reading, brand[0][1:-1].strip()) if brand else reading
+
+    def _clinical_drug(self, text: str) -> Reading | None:
+        """RxNorm's grammar, when every component names one ingredient and the form is one of known words."""
+        drug = read_clinical_drug(text)
+        words = plain_name(drug.form).split() if drug else []
+        if drug is None or not all(map(self._changes_nothing, words)):
+            return None
+        readings = []
+        for name, strength in drug.components:
+            reading = self._one(name)
+            if reading is None or len(reading.ingredients) != 1:
+                return None
+            readings.append(Reading((replace(reading.ingredients[0], strength=strength),), reading.form))
+        together = _together(readings)
+        form = self._form([*together.form.split(), *words])
+        return self._branded(together._replace(form=form, amount=drug.amount), drug.brand)
+
+    def _branded(self, reading: Reading, brand: str) -> Reading | None:
+        """None where the brand is known as one of other ingredients."""
+        known = self._plain(brand)
+        if known is not None and not _share(known, reading):
+            return None
+        return reading._replace(brand=brand)
 
     def _aside(self, found: re.Match[str]) -> str:
         """What stands in brackets stays when it says form or strength; a brand, a remark or a mixture's parts go."""
         inside = found.group(1)
         return f" {inside} " if all(map(self._changes_nothing, plain_name(inside).split())) else " "
 
-    def _pack(self, content: str) -> Reading | None:
-        """``7 (Lansoprazole 15 MG Oral Capsule) / 14 (Naproxen 500 MG Oral Tablet)``."""
-        readings = [self._joined(part) for part in _ASIDE.findall(content)]
-        if not readings or None in readings:
+    def _pack(self, pack: Pack) -> Reading | None:
+        parts = [(part.number, self._drug(part.drug)) for part in pack.parts]
+        read = tuple((count, reading) for count, reading in parts if reading is not None)
+        if len(read) < len(parts):
             return None
-        return _together([reading for reading in readings if reading is not None], strengths=False)
+        found: dict[str, Ingredient] = {}
+        for each in (ingredient for _, reading in read for ingredient in reading.ingredients):
+            same = found.setdefault(each.name, each)
+            if same != each:
+                found[each.name] = Ingredient(each.name)
+        form = next((reading.form for _, reading in read if reading.ingredients and reading.form), "")
+        return Reading(tuple(found.values()), form, pack.brand, None, read)
 
     def _plain(self, text: str) -> Reading | None:
         """A name as a whole, without strengths, brackets or joints."""
@@ -90,7 +135,18 @@ class NameReader:
         if name in self._knowledge.vehicles:
             return Reading((), "")
         known = self._knowledge.drug_names.get(name)
-        return Reading(tuple(map(Ingredient, known)), self._form(name.split())) if known else None
+        if not known:
+            return None
+        words = name.split()
+        return Reading(tuple(self._ingredient(each, name, words) for each in known), self._form(words))
+
+    def _ingredient(self, name: str, written: str, words: Sequence[str]) -> Ingredient:
+        """With its salt where the words say one that has doses of its own."""
+        if name in self._bases:
+            return Ingredient(self._bases[name], precise=name)
+        salts = self._knowledge.salts.get(name, ())
+        said = (salt.precise for salt in salts for form in salt.written if form == written or form in words)
+        return Ingredient(name, precise=next(said, ""))
 
     def _joined(self, text: str) -> Reading | None:
         single = self._one(text)
@@ -107,11 +163,13 @@ class NameReader:
     def _one(self, text: str) -> Reading | None:
         """One name with the words beside it."""
         words = _PER.sub(r"\1", plain_name(text)).split()
-        for start, end in _spans(len(words)):
-            beside = words[:start] + words[end:]
+        if len(words) > _MOST_WORDS:
+            return None
+        telling = [at for at, word in enumerate(words) if not self._changes_nothing(word)]
+        for start, end in _spans(len(words), telling, self._most_words):
             reading = self._plain(" ".join(words[start:end]))
-            if reading is not None and all(map(self._changes_nothing, beside)):
-                return self._with_details(reading, beside)
+            if reading is not None:
+                return self._with_details(reading, words[:start] + words[end:])
         return None
 
     def _changes_nothing(self, word: str) -> bool:
@@ -120,6 +178,8 @@ class NameReader:
     def _with_details(self, reading: Reading, beside: Sequence[str]) -> Reading:
         strengths = list(_strengths(beside))
         ingredients = reading.ingredients
+        if len(ingredients) == 1 and not ingredients[0].precise:
+            ingredients = (self._ingredient(ingredients[0].name, "", beside),)
         if len(ingredients) == 1 and len(strengths) == 1:
             ingredients = (replace(ingredients[0], strength=strengths[0]),)
         return Reading(ingredients, self._form([*reading.form.split(), *beside]))
@@ -138,10 +198,15 @@ class NameReader:
         return any(aside.ingredients and {each.name for each in aside.ingredients} != named for aside in inside)
 
 
-def _spans(length: int) -> Iterator[tuple[int, int]]:
-    """Every stretch of words, the longest first, then from the left."""
-    for size in range(length, 0, -1):
-        for start in range(length - size + 1):
+def _share(one: Reading, other: Reading) -> bool:
+    return bool({each.name for each in one.ingredients} & {each.name for each in other.ingredients})
+
+
+def _spans(length: int, telling: Sequence[int], most: int) -> Iterator[tuple[int, int]]:
+    """Every stretch of at most ``most`` words that has all the ``telling`` ones, the longest first, then from the left."""
+    first, last = (telling[0], telling[-1] + 1) if telling else (length, 0)
+    for size in range(min(length, most), max(0, last - first - 1, 0), -1):
+        for start in range(max(0, last - size), min(first, length - size) + 1):
             yield start, start + size
 
 
@@ -158,19 +223,18 @@ def _strengths(words: Sequence[str]) -> Iterator[Quantity]:
         number = None
 
 
-def _together(readings: Sequence[Reading], *, strengths: bool = True) -> Reading:
+def _together(readings: Sequence[Reading]) -> Reading:
     """A combination; two salts of one ingredient are one with the sum of their strengths."""
     found: dict[str, Ingredient] = {}
     for reading in readings:
         for ingredient in reading.ingredients:
             same = found.get(ingredient.name)
             found[ingredient.name] = ingredient if same is None else _sum(same, ingredient)
-    ingredients = tuple(each if strengths else replace(each, strength=UNSET) for each in found.values())
-    return Reading(ingredients, next((reading.form for reading in reversed(readings) if reading.form), ""))
+    return Reading(tuple(found.values()), next((reading.form for reading in reversed(readings) if reading.form), ""))
 
 
 def _sum(one: Ingredient, other: Ingredient) -> Ingredient:
     first, second = one.strength, other.strength
     if isinstance(first, Quantity) and isinstance(second, Quantity) and first.unit == second.unit:
-        return replace(one, strength=Quantity(first.value + second.value, first.unit))
-    return replace(one, strength=UNSET)
+        return Ingredient(one.name, strength=Quantity(first.value + second.value, first.unit))
+    return Ingredient(one.name)
