@@ -10,15 +10,26 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from knowledge.loader import Knowledge
 from schemas import identity
 from schemas.dead_letters import DeadLetter
-from schemas.events import Administration, Dispensing, Drug, Event, LabResult, Patient, Prescription
+from schemas.events import (
+    Administration,
+    AllergyRecord,
+    Dispensing,
+    Drug,
+    Event,
+    LabResult,
+    Patient,
+    Prescription,
+    Specimen,
+)
 from schemas.topics import MAX_RECORD_BYTES
 from schemas.values import Origin
-from services.ingest.formats import End, Ignored, Item, Refusal, native
+from services.ingest.formats import End, Ignored, Item, Refusal, record
 from services.ingest.terminology import labs
 from services.ingest.terminology.drugs import DrugResolver
 from services.runtime.clock import Clock
@@ -48,7 +59,7 @@ class Pipeline:
         if value is not None and len(value) > MAX_RECORD_BYTES:
             items = [Item(0, value, Refusal("too_large", f"{len(value)} bytes; at most {MAX_RECORD_BYTES} are taken"))]
         else:
-            items = native.decode(value)
+            items = record.decode(value, received_at=origin.received_at)
         taken = Taken([], [], Counter())
         now = self._clock()
         for item in items:
@@ -88,18 +99,35 @@ class Pipeline:
             case Prescription() | Dispensing() | Administration():
                 return {"drug": self._drug(event.drug)}
             case LabResult():
-                value = event.value if isinstance(event.value, float) else None
-                measured = labs.canonical(event.codings, value, event.unit, self._knowledge)
-                return {
-                    "analyte": measured.analyte,
-                    "canonical_value": measured.value,
-                    "canonical_unit": measured.unit,
-                    "remark": measured.remark,
-                }
+                return self._measured(event)
             case Patient(allergies=tuple() as allergies):
                 return {"allergies": tuple(replace(a, substance=self._drug(a.substance)) for a in allergies)}
+            case AllergyRecord(allergy=allergy):
+                return {"allergy": replace(allergy, substance=self._drug(allergy.substance))}
             case _:
                 return {}
+
+    def _measured(self, result: LabResult) -> dict[str, Any]:
+        """What ``result`` measured. A text that is exactly a number is one; a text that says so makes the specimen haemolysed."""
+        said: dict[str, Any] = {}
+        value = result.value if isinstance(result.value, float | int) else None
+        specimen = result.specimen if isinstance(result.specimen, Specimen) else None
+        if result.text:
+            if value is None and (number := labs.number_in(result.text)) is not None:
+                value, comparator = number
+                said = {"value": value, "comparator": comparator or result.comparator}
+            if (specimen is None or specimen.haemolysed is UNSET) and labs.says_haemolysed(result.text):
+                said["specimen"] = replace(specimen or Specimen(), haemolysed=True)
+        kind = specimen.kind if specimen is not None and isinstance(specimen.kind, str) else ""
+        measured = labs.canonical(result.codings, value, result.unit, self._knowledge, kind)
+        return said | {
+            "analyte": measured.analyte,
+            "canonical_value": measured.value,
+            "canonical_unit": measured.unit,
+            "remark": measured.remark,
+            "measured_in": measured.measured_in,
+            "drawn": measured.drawn,
+        }
 
     def _drug(self, drug: Drug) -> Drug:
         return self._resolve(drug if drug.resolution is None else replace(drug, resolution=None))

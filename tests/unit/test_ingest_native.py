@@ -19,10 +19,13 @@ from schemas.events import (
     EVENT_TYPES,
     Administration,
     Allergy,
+    AllergyRecord,
     Condition,
+    ConditionRecord,
     Dispensing,
     Dosage,
     Drug,
+    EncounterRecord,
     Event,
     Ingredient,
     LabResult,
@@ -459,6 +462,12 @@ _OWN: dict[type[Event], dict[str, Any]] = {
         "stay": known(st.builds(Stay, unit=known(_TEXT), admitted_at=known(_TIME))),
         "merged_into": st.none() | _TEXT,
     },
+    ConditionRecord: {"condition": st.builds(Condition, codings=_CODINGS, onset=known(st.dates()))},
+    AllergyRecord: {
+        "status": st.just("entered_in_error"),
+        "allergy": st.builds(Allergy, substance=_DRUG, status=known(st.just("inactive"))),
+    },
+    EncounterRecord: {"status": st.just("finished"), "stay": st.builds(Stay, discharged_at=known(_TIME))},
 }  # fmt: skip
 _EVENTS = st.one_of([st.builds(kind, **_CARRIED, **own) for kind, own in _OWN.items()])
 EXAMPLES: list[Event] = [

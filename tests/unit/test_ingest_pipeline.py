@@ -112,6 +112,30 @@ def test_drugs_become_ingredients_wherever_an_event_names_one(pipeline: Pipeline
     assert one(pipeline.take(dumped({k: v for k, v in patient.items() if k != "allergies"}), HERE)).allergies is UNSET
 
 
+def test_the_substance_of_an_allergy_entry_becomes_ingredients(pipeline: Pipeline) -> None:
+    entry = {
+        "type": "allergy", "patient_id": "p1", "source": "ehr", "record_id": "a1", "occurred_at": "2026-11-02T08:00:00Z",
+        "allergy": {"substance": {"text": "warfarin"}},
+    }  # fmt: skip
+    resource = {
+        "resourceType": "AllergyIntolerance", "id": "a1", "patient": {"reference": "Patient/p1"},
+        "recordedDate": "2026-11-02T08:00:00Z", "code": {"text": "Warfarin"},
+    }  # fmt: skip
+    for sent in (entry, resource):
+        event = one(pipeline.take(dumped(sent), HERE))
+        assert [i.name for i in event.allergy.substance.ingredients] == ["warfarin"]
+
+
+def test_a_resource_without_a_time_is_of_the_time_of_its_receipt(pipeline: Pipeline) -> None:
+    resource = {
+        "resourceType": "AllergyIntolerance",
+        "id": "a",
+        "patient": {"reference": "Patient/p"},
+        "code": {"text": "x"},
+    }
+    assert one(pipeline.take(dumped(resource), HERE)).occurred_at == RECEIVED
+
+
 def test_a_drug_that_nobody_knows_is_kept_as_received(pipeline: Pipeline) -> None:
     drug = {"text": "XR-417 study capsule", "codings": [{"system": "RxNorm", "code": "99999999", "display": "XR"}]}
     event = one(pipeline.take(dumped(order(drug=drug)), HERE))

@@ -19,7 +19,7 @@ from schemas.codec import encode
 from schemas.events import Event
 from services.ingest.formats import Refusal
 
-_MAX_VERSION = 2**53 - 1
+MAX_VERSION = 2**53 - 1
 """The largest whole number that JSON readers agree on (RFC 8259, section 6)."""
 _SUSPECTS = (b"\\u0000", b"\\u001f", b'"9999-12-31T', b'"0001-01-01T')
 
@@ -59,8 +59,8 @@ def _closed_type(kind: Any) -> Any:
 def unsayable(event: Event) -> Refusal | None:
     """What the schema allows and no reader or store downstream could hold: NUL (Postgres) and U+001F (our fixed ids) in a
     text, a time that UTC cannot express in the years 1 to 9999, a version that other JSON readers round."""
-    if event.version > _MAX_VERSION:
-        return Refusal("schema", f"a version above {_MAX_VERSION}", "$.version")
+    if event.version > MAX_VERSION:
+        return Refusal("schema", f"a version above {MAX_VERSION}", "$.version")
     encoded = encode(event)
     if any(suspect in encoded for suspect in _SUSPECTS):
         return _first_fault(event, "$")

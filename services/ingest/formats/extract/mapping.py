@@ -1,17 +1,17 @@
 """The mapping file of a delimited extract: which columns of which files are which fields of which events. TOML.
 
-A text in braces is a column (``"{SUBJECT_ID}"``), several make a template (``"{ID}-{TIME}"``), and a text without braces
-is a constant (``"ordered"``). docs/ingest.md describes every key; examples/mimic-iii.toml is a whole one.
+A text in braces is a column (``"{SUBJECT_ID}"``, of a joined file ``"{item.LABEL}"``), several make a template
+(``"{ID}-{TIME}"``), and a text without braces is a constant (``"ordered"``). docs/ingest.md describes every key;
+examples/mimic-iii.toml is a whole one.
 """
 
 from __future__ import annotations
 
-import tomllib
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from string import Formatter
-from typing import Annotated, Any, Literal, get_args, get_origin
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Annotated, Any, Literal, get_origin
 
 import msgspec
 from msgspec import Meta, Struct
@@ -33,32 +33,38 @@ class _Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Field(_Part, frozen=True, kw_only=True):
     """How a field is made from columns.
 
-    ``values`` translates cells, ``otherwise`` is for cells that it does not name (without it they are refused).
-    ``absent`` lists cells that mean nothing (an empty cell always does). ``lookup`` takes column ``take`` of another file
-    at the row that the cell names. ``add_days`` moves a time, as for an end day that is meant inclusively. ``unit`` belongs
-    to a quantity. ``unreadable = "unknown"`` makes a cell that cannot be read an unknown field and not a refused row.
+    ``from`` is a text, or a list of which the first that says something is taken. ``values`` translates cells,
+    ``otherwise`` is for cells that it does not name (without it they are refused). ``absent`` lists cells that mean nothing
+    (an empty cell always does). ``add_days`` moves a time, as for an end day that is meant inclusively. ``near`` is a time
+    that says the century of one whose year has two digits: the century that brings it nearest. ``unit`` belongs to a
+    quantity. ``unreadable = "unknown"`` makes a cell that cannot be read an unknown field and not a refused row.
     """
 
-    from_: NonEmpty = msgspec.field(name="from")
+    from_: NonEmpty | Annotated[tuple[NonEmpty, ...], Meta(min_length=1)] = msgspec.field(name="from")
     values: dict[str, str] = {}
     otherwise: str | None = None
     absent: tuple[str, ...] = ()
-    lookup: str = ""
-    take: str = ""
     add_days: int = 0
+    near: str = ""
     unit: str = ""
     unreadable: Literal["refuse", "unknown"] = "refuse"
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        return (self.from_,) if isinstance(self.from_, str) else self.from_
 
 
 Source = str | Field
 
 
 class Code(_Part, frozen=True, kw_only=True):
-    """One code of a list of codings; left out of the list where its cell says nothing."""
+    """One code of a list of codings; left out of the list where its cell says nothing. ``undotted``: an ICD code that is
+    written without its dot gets it back."""
 
     system: Key
     code: Source
     display: Source = ""
+    undotted: bool = False
 
 
 FieldSpec = str | bool | int | float | Field | list[Code]
@@ -76,7 +82,10 @@ class Table(_Part, frozen=True, kw_only=True):
     """One kind of file; ``file`` is its name without ``.gz`` and may have ``*`` and ``?``. One row is one event."""
 
     file: NonEmpty
-    event: Literal["prescription", "dispensing", "administration", "lab_result", "observation", "patient"]
+    event: Literal[
+        "prescription", "dispensing", "administration", "lab_result", "observation", "patient", "condition", "allergy",
+        "encounter",
+    ]  # fmt: skip
     fields: dict[str, FieldSpec]
     ignore: tuple[Ignore, ...] = ()
 
@@ -85,11 +94,18 @@ class Table(_Part, frozen=True, kw_only=True):
         return next(kind for kind in EVENT_TYPES if kind.__struct_config__.tag == self.event)
 
 
-class Lookup(_Part, frozen=True, kw_only=True):
-    """A file that other tables look things up in, by its column ``key``. It lies beside them and gives no events."""
+class Join(_Part, frozen=True, kw_only=True):
+    """A file that lies beside the tables and adds its columns to their rows, as ``{NAME.COLUMN}``.
+
+    ``key`` is the text in its rows that equals the text ``on`` in a table's row (by default both are one). ``missing`` says
+    what becomes of a row whose key the file does not have: ``keep`` it without the joined columns, and count it, or
+    ``refuse`` it. An empty key joins nothing and is not missing.
+    """
 
     file: NonEmpty
     key: NonEmpty
+    on: str = ""
+    missing: Literal["keep", "refuse"]
 
 
 class Mapping(_Part, frozen=True, kw_only=True):
@@ -101,7 +117,7 @@ class Mapping(_Part, frozen=True, kw_only=True):
     time_formats: Annotated[tuple[NonEmpty, ...], Meta(min_length=1)] = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d")
     delimiter: Annotated[str, Meta(min_length=1, max_length=1)] = ","
     tables: Annotated[tuple[Table, ...], Meta(min_length=1)]
-    lookups: dict[str, Lookup] = {}
+    joins: dict[str, Join] = {}
     ignored: tuple[NonEmpty, ...] = ()
 
     def table_of(self, name: str) -> Table | None:
@@ -109,87 +125,46 @@ class Mapping(_Part, frozen=True, kw_only=True):
         return next((table for table in self.tables if fits(name, table.file)), None)
 
     def ignores(self, name: str) -> bool:
-        """Whether the mapping knows the file and gives no events for its rows: look-ups and unused tables."""
-        patterns = (*self.ignored, *(lookup.file for lookup in self.lookups.values()))
+        """Whether the mapping knows the file and gives no events for its rows: joined files and unused ones."""
+        patterns = (*self.ignored, *(join.file for join in self.joins.values()))
         return any(fits(name, pattern) for pattern in patterns)
+
+    def joined(self, table: Table) -> dict[str, tuple[str, ...]]:
+        """The joins that a table uses, each with the columns that it takes of it."""
+        found: dict[str, dict[str, None]] = {}
+        for column in columns_of(table):
+            name, dot, taken = column.partition(".")
+            if dot and name in self.joins:
+                found.setdefault(name, {})[taken] = None
+        return {name: tuple(taken) for name, taken in found.items()}
 
 
 def fits(name: str, pattern: str) -> bool:
     return fnmatchcase(name.lower(), pattern.lower())
 
 
-def load(text: bytes, file: str) -> Mapping:
-    """Raises ``MappingError``; ``file`` is the name that it says."""
-    try:
-        data = tomllib.loads(text.decode())
-    except UnicodeDecodeError as error:
-        raise MappingError(f"{file}: not UTF-8 at byte {error.start}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise MappingError(f"{file}: not TOML: {error}") from error
-    try:
-        mapping = msgspec.convert(data, Mapping)
-    except msgspec.ValidationError as error:
-        raise MappingError(f"{file}: {_located(data, str(error))}") from error
-    try:
-        ZoneInfo(mapping.zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise MappingError(f"{file}: zone: no time zone {mapping.zone!r}; use an IANA name as Europe/Berlin") from error
-    for format_ in mapping.time_formats:
-        _check_time_format(format_, file)
-    for number, table in enumerate(mapping.tables):
-        for path, spec in table.fields.items():
-            _check_lookup(mapping, spec, f"{file}: tables[{number}].fields.{path!r}")
-    return mapping
+def columns_of(table: Table) -> Iterator[str]:
+    """Every column that a table names, joined ones as ``NAME.COLUMN``."""
+    yield from (ignore.column for ignore in table.ignore)
+    for spec in table.fields.values():
+        for text in texts_of(spec):
+            yield from columns_in(text)
 
 
-def _located(data: dict[str, Any], failure: str) -> str:
-    """A failure with what is allowed there, and with the key of the field where msgspec says ``fields[...]``."""
-    if "fields[...]" in failure:
-        for number, table in enumerate(data["tables"]):
-            for path, spec in table["fields"].items():
-                try:
-                    msgspec.convert(spec, FieldSpec)
-                except msgspec.ValidationError as error:
-                    return f"tables[{number}].fields.{path!r}: {_with_allowed(str(error), Field)}"
-    return _with_allowed(_with_allowed(failure, Table), Mapping)
+def texts_of(spec: FieldSpec) -> Iterator[str]:
+    """The texts of which a field is made: each a column, a template or a constant."""
+    match spec:
+        case str():
+            yield spec
+        case Field():
+            yield from (*spec.texts, spec.near, spec.unit)
+        case list():
+            for code in spec:
+                yield from (*texts_of(code.code), *texts_of(code.display))
 
 
-def _with_allowed(failure: str, kind: type[Struct]) -> str:
-    """The failure, with the values that are allowed where it names a field of ``kind`` with a list of them."""
-    choices = {field.name: get_args(field.type) for field in msgspec.structs.fields(kind) if is_choice(field.type)}
-    for name, allowed in choices.items():
-        if failure.startswith("Invalid enum value") and failure.endswith(f".{name}`"):
-            return f"{failure}; allowed: {', '.join(allowed)}"
-    return failure
-
-
-def is_choice(kind: Any) -> bool:
-    """Whether a type is a list of allowed texts."""
-    return get_origin(kind) is Literal
-
-
-def _check_time_format(format_: str, file: str) -> None:
-    sample = datetime(2001, 2, 3, tzinfo=UTC)
-    try:
-        read = datetime.strptime(sample.strftime(format_), format_)  # noqa: DTZ007 - the format alone is looked at
-    except ValueError as error:
-        raise MappingError(f"{file}: time_formats: {format_!r} is none of Python's strptime formats") from error
-    if read.year != sample.year:
-        raise MappingError(f"{file}: time_formats: {format_!r} names no year; every time would be of the year 1900")
-
-
-def _check_lookup(mapping: Mapping, spec: object, where: str) -> None:
-    if isinstance(spec, list):
-        for code in spec:
-            _check_lookup(mapping, code.code, where)
-            _check_lookup(mapping, code.display, where)
-    if not isinstance(spec, Field):
-        return
-    if spec.lookup and spec.lookup not in mapping.lookups:
-        names = ", ".join(sorted(mapping.lookups)) or "there is none"
-        raise MappingError(f"{where}: no look-up {spec.lookup!r}; under [lookups]: {names}")
-    if bool(spec.lookup) != bool(spec.take):
-        raise MappingError(f"{where}: lookup and take go together: the look-up and the column of it that is wanted")
+def columns_in(text: str) -> list[str]:
+    return [column for _, column in parts_of(text) if column is not None]
 
 
 def parts_of(template: str) -> list[tuple[str, str | None]]:
@@ -200,3 +175,14 @@ def parts_of(template: str) -> list[tuple[str, str | None]]:
             raise ValueError("write a column as {NAME}")
         parts.append((literal, column))
     return parts
+
+
+def is_choice(kind: Any) -> bool:
+    """Whether a type is a list of allowed texts."""
+    return get_origin(kind) is Literal
+
+
+def no_century(format_: str) -> bool:
+    """Whether a time format writes the year with two digits."""
+    sample = datetime(2101, 2, 3, tzinfo=UTC)
+    return datetime.strptime(sample.strftime(format_), format_).year == 2001  # noqa: DTZ007 - only the year is looked at

@@ -1,4 +1,4 @@
-"""Delimited text as rows with their own bytes, and files that other tables look things up in."""
+"""Delimited text as rows with their own bytes."""
 
 from __future__ import annotations
 
@@ -24,15 +24,7 @@ class Row(NamedTuple):
 def rows(lines: Iterable[bytes], delimiter: str) -> Iterator[Row]:
     """The rows of a delimited text, the header first; blank lines are none. Never raises for what the text holds."""
     taken: list[bytes] = []
-
-    def texts() -> Iterator[str]:
-        for number, line in enumerate(lines):
-            # a byte order mark before a quoted name would make the quotes part of it
-            own = line if number else line.removeprefix(_BOM)
-            taken.append(own)
-            yield own.decode("utf-8", "surrogateescape")
-
-    reader = csv.reader(texts(), delimiter=delimiter, strict=True)
+    reader = csv.reader(_texts(lines, taken), delimiter=delimiter, strict=True)
     line = 1
     while True:
         found: list[str] | Refusal
@@ -42,11 +34,23 @@ def rows(lines: Iterable[bytes], delimiter: str) -> Iterator[Row]:
             return
         except csv.Error as error:
             found = Refusal("mapping", f"not a delimited row: {error}")
-        original, at = b"".join(taken), line
+        original = taken[0] if len(taken) == 1 else b"".join(taken)
+        at = line
         line += len(taken)
         taken.clear()
-        if original.strip():
-            yield Row(at, original, _not_utf8(original) or found)
+        if not original.isspace() and original:
+            yield Row(at, original, found if original.isascii() else _not_utf8(original) or found)
+
+
+def _texts(lines: Iterable[bytes], taken: list[bytes]) -> Iterator[str]:
+    """Each line as text, put into ``taken`` before it is read."""
+    first = True
+    for line in lines:
+        # a byte order mark before a quoted name would make the quotes part of it
+        own = line.removeprefix(_BOM) if first else line
+        first = False
+        taken.append(own)
+        yield own.decode("utf-8", "surrogateescape")
 
 
 def _not_utf8(original: bytes) -> Refusal | None:
@@ -55,32 +59,6 @@ def _not_utf8(original: bytes) -> Refusal | None:
     except UnicodeDecodeError as error:
         return Refusal("not_utf8", f"byte {error.start} of the row is not UTF-8")
     return None
-
-
-class LookUp(NamedTuple):
-    """A look-up file in memory: rows by the cell of the key column."""
-
-    columns: dict[str, int]
-    rows: dict[str, Cells]
-
-
-def look_up(found: Iterable[Row], key: str, where: str) -> LookUp:
-    """Raises ``MappingError`` when the file cannot serve as a look-up."""
-    columns: dict[str, int] = {}
-    by_key: dict[str, Cells] = {}
-    for row in found:
-        if isinstance(row.cells, Refusal):
-            raise MappingError(f"{where}, line {row.line}: {row.cells.detail}")
-        stripped = [cell.strip() for cell in row.cells]
-        if not columns:
-            columns = header_of(stripped, where)
-            need(columns, [key], where)
-            continue
-        if len(stripped) != len(columns):
-            raise MappingError(f"{where}, line {row.line}: {len(stripped)} cells under {len(columns)} columns")
-        if by_key.setdefault(stripped[columns[key]], stripped) != stripped:
-            raise MappingError(f"{where}, line {row.line}: the column {key} names this row a second time")
-    return LookUp(columns, by_key)
 
 
 def header_of(names: Cells, where: str) -> dict[str, int]:
@@ -92,8 +70,9 @@ def header_of(names: Cells, where: str) -> dict[str, int]:
     return columns
 
 
-def need(columns: dict[str, int], wanted: Iterable[str], where: str) -> None:
+def need(columns: Iterable[str], wanted: Iterable[str], where: str) -> None:
     """Raises ``MappingError`` when a wanted column is not there."""
+    there = list(columns)
     for name in wanted:
-        if name not in columns:
-            raise MappingError(f"{where}: there is no column {name!r}; there are: {', '.join(columns)}")
+        if name not in there:
+            raise MappingError(f"{where}: there is no column {name!r}; there are: {', '.join(there)}")

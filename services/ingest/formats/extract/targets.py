@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Collection
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
@@ -20,7 +21,7 @@ _KINDS: dict[Any, Kind] = {
 }  # fmt: skip
 _NOT_MAPPED = {
     "source", "timing", "event_id", "ingested_at", "origin", "analyte", "canonical_value", "canonical_unit", "remark",
-    "drug.ingredients", "drug.resolution",
+    "drug.ingredients", "drug.resolution", "allergy.substance.ingredients", "allergy.substance.resolution",
 }  # fmt: skip
 
 
@@ -32,15 +33,6 @@ class Target(NamedTuple):
     kind: Kind
     choices: tuple[str, ...] = ()
     """The values that the field may have, where the schema lists them."""
-
-    def put(self, data: dict[str, Any], value: Any) -> None:
-        if self.kind == "result" and value is not None:
-            data.update(value)
-            return
-        *above, name = self.path.split(".")
-        for step in above:
-            data = data.setdefault(step, {})
-        data[name] = value
 
 
 def target_of(event_type: type[Event], path: str, where: str) -> Target:
@@ -65,6 +57,19 @@ def target_of(event_type: type[Event], path: str, where: str) -> Target:
         hint = f"name a field of it, as {path}.{kind.__struct_fields__[0]}" if _is_struct(kind) else "it is a list"
         raise MappingError(f"{where}: a row cannot fill this field as a whole; {hint}")
     return Target(path, declared, _KINDS[kind])
+
+
+def lacking(kind: type[Struct], paths: Collection[str], prefix: str = "") -> str | None:
+    """The first field that the schema requires and none of ``paths`` fills; a struct that is filled needs its own."""
+    for field in msgspec.structs.fields(kind):
+        path = f"{prefix}{field.name}"
+        filled = [each for each in paths if each == path or each.startswith(f"{path}.")]
+        if not filled and field.required and path != "source":
+            return path
+        below = _bare(field.type)
+        if filled and path not in filled and _is_struct(below) and (found := lacking(below, filled, f"{path}.")):
+            return found
+    return None
 
 
 def _is_struct(kind: Any) -> bool:

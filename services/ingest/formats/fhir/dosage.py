@@ -1,0 +1,205 @@
+"""FHIR's dosage instructions as a ``schemas.events.Dosage``, with the span and the number of doses that they set.
+
+What FHIR gives as a range of frequencies is read as the most often that it allows. Of several instructions (a tapering dose,
+one dose in the morning and another at night) the texts are joined, and route, need and daily limit are read where all agree.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple, TypeVar
+
+from msgspec import UNSET, UnsetType
+
+from schemas.events import Dosage
+from schemas.values import Quantity
+from services.ingest.formats.fhir import resources as fhir
+from services.ingest.formats.fhir.elements import codes, instant, quantity, quotient, spread, words
+
+T = TypeVar("T")
+
+PER_DAY = {"s": 86400.0, "min": 1440.0, "h": 24.0, "d": 1.0, "wk": 1 / 7, "mo": 12 / 365.25, "a": 1 / 365.25}
+"""How many of a unit of time (UCUM) a day has."""
+_TIME_UNITS = {
+    **{name: name for name in PER_DAY},
+    "sec": "s", "second": "s", "seconds": "s", "minute": "min", "minutes": "min", "hr": "h", "hour": "h", "hours": "h",
+    "day": "d", "days": "d", "week": "wk", "weeks": "wk", "month": "mo", "months": "mo", "year": "a", "years": "a",
+}  # fmt: skip
+_ABBREVIATIONS = {
+    "QD": 1, "BID": 2, "TID": 3, "QID": 4, "AM": 1, "PM": 1, "BED": 1, "QOD": 0.5, "WK": PER_DAY["wk"], "MO": PER_DAY["mo"],
+    "Q1H": 24, "Q2H": 12, "Q3H": 8, "Q4H": 6, "Q6H": 4, "Q8H": 3,
+}  # fmt: skip
+"""HL7's GTSAbbreviation, which FHIR R4 lists for Timing.code: times a day."""
+_MAX_TEXT = 4000
+_MAX_DAYS = 36_525
+"""A century; a longer span is a slip and no end."""
+
+
+class Instructions(NamedTuple):
+    """``start`` and ``end`` span all instructions, where they say them."""
+
+    dosage: Dosage
+    start: datetime | None
+    end: datetime | None
+    one_time: bool
+
+
+def read(given: Sequence[fhir.Dosage], place: str) -> Instructions:
+    """Raises ``FaultError`` for a time that is none."""
+    if not given:
+        return Instructions(Dosage(), None, None, False)
+    dosages = [_dosage(each) for each in given]
+    spans = [_span(each.timing, f"{place}[{number}].timing") for number, each in enumerate(given)]
+    starts = [start for start, _ in spans if start is not None]
+    ends = [end for _, end in spans if end is not None]
+    return Instructions(
+        dosages[0] if len(dosages) == 1 else _agreed(dosages),
+        min(starts, default=None),
+        max(ends) if len(ends) == len(given) else None,
+        len(given) == 1 and _once(given[0].timing),
+    )
+
+
+def days(found: fhir.Quantity | None) -> float | None:
+    """A span of time in days; one without a unit is in days, as ``daysSupply`` says by its name."""
+    amount = quantity(found)
+    if amount is None or found is None:
+        return None
+    name = _unit(found) if found.unit or found.code else "d"
+    return amount.value / PER_DAY[name] if name and 0 <= amount.value / PER_DAY[name] <= _MAX_DAYS else None
+
+
+def rate(of: fhir.DoseAndRate | fhir.AdministeredDosage) -> Quantity | None:
+    found = quantity(of.rateQuantity) or quotient(of.rateRatio)
+    return found or (spread(of.rateRange) if isinstance(of, fhir.DoseAndRate) else None)
+
+
+def known(value: T | None) -> T | UnsetType:
+    return UNSET if value is None else value
+
+
+def _dosage(given: fhir.Dosage) -> Dosage:
+    amount = _ordered(given.doseAndRate)
+    dose = quantity(amount.doseQuantity) or spread(amount.doseRange) if amount is not None else None
+    as_needed = True if given.asNeededCodeableConcept is not None else given.asNeededBoolean
+    return Dosage(
+        text=given.text or given.patientInstruction or "",
+        route=words(given.route) or UNSET,
+        dose=known(dose),
+        frequency_per_day=known(frequency(given.timing)),
+        as_needed=known(as_needed),
+        rate=known(rate(amount) if amount is not None else None),
+        max_daily_dose=known(_per_day(given.maxDosePerPeriod)),
+    )
+
+
+def _ordered(given: Sequence[fhir.DoseAndRate]) -> fhir.DoseAndRate | None:
+    """The dose as ordered, where a calculated one stands beside it."""
+    return next((each for each in given if "ordered" in codes(each.type)), given[0] if given else None)
+
+
+def _agreed(dosages: Sequence[Dosage]) -> Dosage:
+    """What several have in common; their doses may be of different times, so no one dose and frequency is that of the order."""
+    first = dosages[0]
+    same = {
+        name: getattr(first, name)
+        for name in ("route", "as_needed", "max_daily_dose")
+        if all(getattr(each, name) == getattr(first, name) for each in dosages)
+    }
+    text = "; ".join(dict.fromkeys(each.text for each in dosages if each.text))
+    return Dosage(text=text[:_MAX_TEXT], **same)
+
+
+def frequency(timing: fhir.Timing | None) -> float | None:
+    """Times a day. A frequency that is not said is one a period, as FHIR reads it."""
+    if timing is None:
+        return None
+    repeat = timing.repeat
+    if repeat is not None and repeat.periodUnit is not None and repeat.period is not None:
+        return _of_period(repeat, PER_DAY[repeat.periodUnit], repeat.period)
+    if repeat is not None and (repeat.dayOfWeek or repeat.timeOfDay or repeat.when):
+        return _times(repeat) * (_days_named(repeat) / 7 if repeat.dayOfWeek else 1)
+    return next((float(_ABBREVIATIONS[code]) for code in codes(timing.code) if code in _ABBREVIATIONS), None)
+
+
+def _of_period(repeat: fhir.Repeat, per_day: float, period: float) -> float | None:
+    if period <= 0:
+        return None
+    times, days_named = _times(repeat), _days_named(repeat)
+    if days_named and per_day >= 1:
+        # once a day, on Mondays: the days are those on which the day's frequency holds
+        found = times * per_day / period * days_named / 7
+    else:
+        found = max(times, days_named) * per_day / period
+    return found if math.isfinite(found) else None
+
+
+def _days_named(repeat: fhir.Repeat) -> int:
+    return len(set(repeat.dayOfWeek) - {None})
+
+
+def _times(repeat: fhir.Repeat) -> int:
+    said = repeat.frequencyMax or repeat.frequency
+    return said or len(repeat.timeOfDay) or len(repeat.when) or 1
+
+
+def _per_day(most: fhir.Ratio | None) -> Quantity | None:
+    """The most in a day, where the limit is one of a day."""
+    if most is None or most.denominator is None or days(most.denominator) != 1:
+        return None
+    return quantity(most.numerator)
+
+
+def _unit(found: fhir.Quantity) -> str:
+    return next((_TIME_UNITS[n] for n in (found.code or "", (found.unit or "").lower()) if n in _TIME_UNITS), "")
+
+
+def _span(timing: fhir.Timing | None, place: str) -> tuple[datetime | None, datetime | None]:
+    if timing is None:
+        return None, None
+    events = [instant(each, f"{place}.event[{number}]") for number, each in enumerate(timing.event)]
+    start = min((each for each in events if each is not None), default=None)
+    repeat = timing.repeat
+    if repeat is None:
+        return start, None
+    if repeat.boundsPeriod is not None:
+        bounds = f"{place}.repeat.boundsPeriod"
+        begin = instant(repeat.boundsPeriod.start, f"{bounds}.start")
+        return begin or start, until(repeat.boundsPeriod.end, f"{bounds}.end")
+    return start, None
+
+
+def until(text: str | None, place: str) -> datetime | None:
+    """The end of a period, which FHIR counts in: an end that is a day lasts to the end of that day."""
+    at = instant(text, place)
+    if at is None or text is None or "T" in text:
+        return at
+    try:
+        if len(text) == len("2015"):
+            return at.replace(year=at.year + 1)
+        if len(text) == len("2015-02"):
+            return (at + timedelta(days=31)).replace(day=1)
+        return at + timedelta(days=1)
+    except (OverflowError, ValueError):
+        return at
+
+
+def lasting(given: Sequence[fhir.Dosage], start: datetime | None) -> datetime | None:
+    """The end that ``boundsDuration`` of every instruction sets, from ``start``."""
+    spans = [days(each.timing.repeat.boundsDuration) if each.timing and each.timing.repeat else None for each in given]
+    known_spans = [span for span in spans if span is not None]
+    if start is None or not spans or len(known_spans) != len(spans):
+        return None
+    try:
+        return start + timedelta(days=max(known_spans))
+    except OverflowError:
+        return None
+
+
+def _once(timing: fhir.Timing | None) -> bool:
+    if timing is None:
+        return False
+    counted = timing.repeat is not None and timing.repeat.count == 1
+    return counted or (len(timing.event) == 1 and timing.repeat is None)

@@ -1,0 +1,143 @@
+"""FHIR's dosage instructions: how often, how much, from when to when."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from schemas.events import Dosage, Prescription
+from schemas.values import UNSET, Quantity
+from tests.support.fhir import AT, HL7, concept, event, order, quantity
+
+EIGHT = datetime(2026, 11, 2, 7, tzinfo=UTC)
+
+
+def taken(*instructions: dict[str, Any], **more: Any) -> Prescription:
+    found = event(order(dosageInstruction=list(instructions), **more))
+    assert isinstance(found, Prescription)
+    return found
+
+
+def repeated(**repeat: Any) -> Any:
+    return taken({"timing": {"repeat": repeat}}).dosage.frequency_per_day
+
+
+@pytest.mark.parametrize(
+    ("repeat", "times"),
+    [
+        ({"frequency": 3, "period": 1, "periodUnit": "d"}, 3),
+        ({"frequency": 1, "period": 8, "periodUnit": "h"}, 3),
+        ({"period": 4, "periodMax": 6, "periodUnit": "h"}, 6),
+        ({"frequency": 1, "frequencyMax": 2, "period": 1, "periodUnit": "d"}, 2),
+        ({"frequency": 1, "period": 1, "periodUnit": "wk"}, 1 / 7),
+        ({"frequency": 1, "period": 1, "periodUnit": "wk", "dayOfWeek": ["mon"]}, 1 / 7),
+        ({"frequency": 1, "period": 1, "periodUnit": "d", "dayOfWeek": ["mon"]}, 1 / 7),
+        ({"dayOfWeek": ["mon", "thu"]}, 2 / 7),
+        ({"timeOfDay": ["08:00:00", "20:00:00"]}, 2),
+        ({"when": ["ACM", "ACD", "ACV"]}, 3),
+        ({"frequency": 1, "period": 2, "periodUnit": "d"}, 0.5),
+        ({"frequency": 1, "period": 30, "periodUnit": "min"}, 48),
+        ({"frequency": 12, "period": 1, "periodUnit": "a"}, 12 / 365.25),
+        ({"frequency": 2}, UNSET),
+        ({"frequency": 1, "period": 0, "periodUnit": "d"}, UNSET),
+        ({"count": 3}, UNSET),
+    ],
+)
+def test_how_often_a_day(repeat: dict[str, Any], times: Any) -> None:
+    found = repeated(**repeat)
+    assert found is UNSET if times is UNSET else found == pytest.approx(times)
+
+
+@pytest.mark.parametrize(("code", "times"), [("BID", 2), ("QOD", 0.5), ("Q6H", 4), ("WK", 1 / 7), ("WHENEVER", UNSET)])
+def test_how_often_by_an_abbreviation(code: str, times: Any) -> None:
+    found = taken({"timing": {"code": concept(code, f"{HL7}/v3-GTSAbbreviation")}}).dosage.frequency_per_day
+    assert found is UNSET if times is UNSET else found == pytest.approx(times)
+
+
+def test_one_instruction_whole() -> None:
+    found = taken(
+        {
+            "text": "1-2 tablets every 6 h for pain", "route": concept("26643006", display="Oral route"),
+            "timing": {"repeat": {"period": 6, "periodUnit": "h"}}, "asNeededCodeableConcept": {"text": "pain"},
+            "doseAndRate": [
+                {"type": {"coding": [{"code": "calculated"}]}, "doseQuantity": quantity(9, "mg")},
+                {
+                    "type": {"coding": [{"code": "ordered"}]},
+                    "doseRange": {"low": {"value": 1, "unit": "tablet"}, "high": {"value": 2, "unit": "tablet"}},
+                    "rateRatio": {"numerator": quantity(500, "mL"), "denominator": quantity(4, "h")},
+                },
+            ],
+            "maxDosePerPeriod": {"numerator": {"value": 8, "unit": "tablet"}, "denominator": quantity(24, "h")},
+        }
+    )  # fmt: skip
+    assert found.dosage == Dosage(
+        text="1-2 tablets every 6 h for pain", route="Oral route", dose=Quantity(1, "tablet", 2), frequency_per_day=4,
+        as_needed=True, rate=Quantity(125, "mL/h"), max_daily_dose=Quantity(8, "tablet"),
+    )  # fmt: skip
+
+
+def test_what_is_not_said_is_left_out() -> None:
+    assert taken({"asNeededBoolean": False}).dosage == Dosage(as_needed=False)
+    half = {"doseRange": {"high": quantity(2, "mg")}}
+    mixed = {"doseRange": {"low": quantity(1, "mg"), "high": quantity(2, "g")}}
+    for amount in (
+        {},
+        half,
+        mixed,
+        {"doseQuantity": {"unit": "mg"}},
+        {"doseQuantity": quantity(1, "mg", comparator="<")},
+    ):
+        assert taken({"doseAndRate": [amount]}).dosage == Dosage()
+    weekly = {"numerator": quantity(8, "mg"), "denominator": quantity(1, "wk")}
+    assert taken({"maxDosePerPeriod": weekly}).dosage == Dosage()
+
+
+@pytest.mark.parametrize(
+    ("amount", "unit"),
+    [
+        (quantity(5, "mg"), "mg"),
+        (quantity(5, "milligram", code="mg"), "mg"),
+        ({"value": 5, "unit": "tablet", "system": "http://unitsofmeasure.org", "code": "{tbl}"}, "tablet"),
+        ({"value": 5, "unit": "TAB", "system": f"{HL7}/v3-orderableDrugForm", "code": "TAB"}, "TAB"),
+        ({"value": 5, "code": "mg"}, "mg"),
+        ({"value": 5}, ""),
+    ],
+)
+def test_the_unit_is_that_of_ucum_where_it_says_more(amount: dict[str, Any], unit: str) -> None:
+    assert taken({"doseAndRate": [{"doseQuantity": amount}]}).dosage.dose == Quantity(5, unit)
+
+
+def test_several_instructions_say_what_they_have_in_common() -> None:
+    morning, night = ({"text": text, "route": {"text": "oral"}, "doseAndRate": [{"doseQuantity": quantity(amount, "mg")}]}
+                      for text, amount in (("5 mg in the morning", 5), ("10 mg at night", 10)))  # fmt: skip
+    assert taken(morning, night).dosage == Dosage(text="5 mg in the morning; 10 mg at night", route="oral")
+
+
+def bounds(**repeat: Any) -> dict[str, Any]:
+    return {"timing": {"repeat": repeat}}
+
+
+def test_when_it_begins_and_ends() -> None:
+    found = taken(bounds(boundsPeriod={"start": "2026-11-03", "end": "2026-11-10"}))
+    # the end of a period is a part of it, and that of an order is not
+    assert (found.start, found.end) == (datetime(2026, 11, 3, tzinfo=UTC), datetime(2026, 11, 11, tzinfo=UTC))
+    assert found.occurred_at == EIGHT
+    month = taken(bounds(boundsPeriod={"start": "2026-11", "end": "2026-12"}))
+    assert (month.start, month.end) == (datetime(2026, 11, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
+    assert taken(bounds(boundsDuration=quantity(10, "d"))).end == datetime(2026, 11, 12, 7, tzinfo=UTC)
+    assert taken(bounds(boundsDuration=quantity(2, "wk"))).end == datetime(2026, 11, 16, 7, tzinfo=UTC)
+    assert taken(bounds(boundsDuration=quantity(1e9, "d"))).end is UNSET
+    first, second = (
+        bounds(boundsPeriod={"start": AT, "end": "2026-11-05"}),
+        bounds(boundsPeriod={"start": "2026-11-05"}),
+    )
+    assert (taken(first, second).start, taken(first, second).end) == (EIGHT, UNSET)
+
+
+def test_a_single_dose() -> None:
+    assert taken(bounds(count=1)).one_time is True
+    found = taken({"timing": {"event": ["2026-11-02T22:00:00Z"]}})
+    assert (found.one_time, found.start) == (True, datetime(2026, 11, 2, 22, tzinfo=UTC))
+    assert taken({"timing": {"event": ["2026-11-02T22:00:00Z", "2026-11-03T22:00:00Z"]}}).one_time is UNSET
