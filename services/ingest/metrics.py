@@ -55,6 +55,19 @@ class IngestMetrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
+        self.http_requests = Counter(
+            "rxvigil_ingest_http_requests_total",
+            "Requests to POST /fhir, by outcome: accepted, ignored, refused, malformed, too_large, wrong_type, forbidden, "
+            "unavailable, failed",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self.http_seconds = Histogram(
+            "rxvigil_ingest_http_request_seconds",
+            "Time from a request to POST /fhir to its answer, the broker's acknowledgement included",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
 
     def watch(self, record: Record, taken: Taken) -> None:
         """Count what one record came to; again when its batch is repeated."""

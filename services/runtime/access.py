@@ -1,4 +1,4 @@
-"""Who may reach the console and the API while there is no sign-in: a browser or a program on this machine."""
+"""Who may reach what has no sign-in yet, pages and ways in: a browser or a program on this machine."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from litestar.handlers import BaseRouteHandler
 
 _NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_NO_FORM = ("application/json", "application/fhir+")
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -43,5 +44,5 @@ def _same_origin(connection: Connection, host: str) -> bool:
     origin = connection.headers.get("origin")
     if origin is not None:
         return origin.lower() == f"http://{host.lower()}"
-    # no browser leaves Origin out of a form that it posts; JSON without Origin comes from a program
-    return connection.headers.get("content-type", "").startswith("application/json")
+    # no browser leaves Origin out of a form that it posts; what no form can be comes from a program
+    return connection.headers.get("content-type", "").lower().startswith(_NO_FORM)
