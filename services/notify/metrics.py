@@ -28,6 +28,11 @@ class NotifyMetrics:
             "Alert revisions read that were not newer than the one stored",
             registry=self.registry,
         )
+        self.pictures = Counter(
+            "rxvigil_notify_pictures_total",
+            "Pictures of patients stored or erased; of several of a patient that are read at once only the newest",
+            registry=self.registry,
+        )
         self.delay = Histogram(
             "rxvigil_notify_delay_seconds",
             "Event-to-alert time by stage: received_to_stored from the newest source record, detected_to_stored from the"

@@ -11,20 +11,23 @@ import httpx
 import structlog
 from aiokafka.errors import KafkaError
 
-from services.notify.access import is_loopback
 from services.notify.api.routes import OPENAPI, api
 from services.notify.console.routes import console
-from services.notify.consume import AlertConsumer
+from services.notify.consume import Consumer
 from services.notify.delivery.feedback import FeedbackPublisher
 from services.notify.delivery.outbox import Outbox
 from services.notify.delivery.webhook import Webhook, webhook
+from services.notify.desk import Desk
 from services.notify.errors import NotifyError
-from services.notify.intake import AlertStore
+from services.notify.intake.alerts import AlertKind
+from services.notify.intake.batches import Intake, Kind
+from services.notify.intake.pictures import PictureKind
 from services.notify.metrics import NotifyMetrics
 from services.notify.store import answers, deliveries
 from services.notify.store.changes import Changes
 from services.notify.store.database import COMMAND_SECONDS, named, open_pool
 from services.notify.store.migrate import migrate
+from services.runtime.access import is_loopback
 from services.runtime.clock import system_clock
 from services.runtime.probes import HttpServer, listen, probe_routes
 from services.runtime.service import serve
@@ -71,8 +74,12 @@ class _Notify:
         self.metrics = NotifyMetrics()
         self._changes = Changes(settings.database_url.get_secret_value())
         self._producer = BatchProducer(settings.brokers, "rxvigil-notify-producer")
-        store = AlertStore(pool, self._producer, self.metrics, system_clock, channel, settings.webhook_severity)
-        self._consumer = AlertConsumer(settings.brokers, pool, store, self.metrics)
+        kinds: list[Kind[Any]] = [
+            AlertKind(self.metrics, channel, settings.webhook_severity),
+            PictureKind(self.metrics),
+        ]
+        intake = Intake(pool, self._producer, self.metrics, system_clock, kinds)
+        self._consumer = Consumer(settings.brokers, pool, intake, self.metrics)
 
     def ready(self) -> str:
         return self._waits_for or self._changes.ready() or self._consumer.ready()
@@ -81,8 +88,8 @@ class _Notify:
         """The probes; page and API only where nobody from outside can reach them, until there is sign-in."""
         routes: list[Any] = [*probe_routes(self.metrics.registry, self.ready)]
         if is_loopback(self._settings.host):
-            routes.append(console(self._pool, self._changes, self.metrics, system_clock, self.ready))
-            routes.append(api(self._pool, self.metrics, system_clock))
+            desk = Desk(self._pool, self.metrics, system_clock)
+            routes += [console(desk, self._changes, self.ready), api(desk)]
         else:
             log.warning(
                 "the console and the API are not served: there is no sign-in yet, so they need a loopback address",

@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 import itertools
 import re
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from schemas import codec, topics
 from schemas.alerts import Alert
 from schemas.feedback import Feedback
 from tests.support.alerts import acknowledged, alert, changed, new_id, publish
-from tests.support.notify_process import NotifyProcess, begin_at_the_end
+from tests.support.browser import LOW_CONTRAST, UNLABELLED, open_page
+from tests.support.notify_process import NotifyProcess
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
 
@@ -55,31 +55,6 @@ def ward() -> dict[str, Alert]:
         ),
         "info": alert("info", patient_id=f"MRN {mark}-5", summary="Two orders of paracetamol <b>noted</b>", rank=7.0),
     }
-
-
-@pytest.fixture
-async def service(brokers: str, fresh_database: str, tmp_path: Path) -> AsyncIterator[NotifyProcess]:
-    await begin_at_the_end(brokers, fresh_database)
-    async with NotifyProcess(brokers, fresh_database, tmp_path) as service:
-        yield service
-
-
-@pytest.fixture
-async def browser(chromium: str) -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield browser
-        await browser.close()
-
-
-async def open_page(browser: Browser, url: str, errors: list[str], **more: Any) -> Page:
-    context = await browser.new_context(timezone_id="Europe/Vienna", **more)
-    page = await context.new_page()
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    await page.goto(url)
-    await expect(page.locator("#connection")).to_have_attribute("data-state", "live")
-    return page
 
 
 async def feedback_of(brokers: str, patient_id: str) -> Feedback:
@@ -245,33 +220,3 @@ async def test_the_check_of_contrast_finds_what_is_too_faint(browser: Browser) -
     await page.set_content('<h1>dark</h1><p style="color:#777">4.48</p><p style="color:#767676">4.54</p><input>')
     assert [found.split()[-1] for found in await page.evaluate(LOW_CONTRAST)] == ["4.48"]
     assert len(await page.evaluate(UNLABELLED)) == 1
-
-
-LOW_CONTRAST = """() => {
-  // WCAG 2.2, 1.4.3: relative luminance and a ratio of at least 4.5
-  const channel = (c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
-  const rgb = (text) => text.match(/[\\d.]+/g).map(Number);
-  const luminance = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
-  const behind = (node) => {
-    for (; node; node = node.parentElement) {
-      const colour = rgb(getComputedStyle(node).backgroundColor);
-      if (colour.length < 4 || colour[3] > 0) return colour;
-    }
-    return [255, 255, 255];
-  };
-  const low = [];
-  for (const node of document.querySelectorAll("body *")) {
-    const own = [...node.childNodes].some((child) => child.nodeType === 3 && child.data.trim());
-    if (!own || !node.checkVisibility()) continue;
-    const [a, b] = [luminance(rgb(getComputedStyle(node).color)), luminance(behind(node))];
-    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    if (ratio < 4.5) low.push(`${node.tagName} ${node.className} ${node.textContent.trim().slice(0, 30)} ${ratio.toFixed(2)}`);
-  }
-  return low;
-}"""
-
-UNLABELLED = """() => [
-  ...[...document.querySelectorAll("input:not([type=hidden]), textarea, select")].filter((field) => !field.labels.length),
-  ...[...document.querySelectorAll("a, button")].filter((node) => !node.textContent.trim()),
-  ...(document.querySelectorAll("h1").length === 1 ? [] : ["not one h1"]),
-].map(String)"""

@@ -19,8 +19,10 @@ from aiokafka.partitioner import murmur2
 from schemas import codec, topics
 from schemas.alerts import Alert
 from schemas.dead_letters import DeadLetter
-from services.notify.consume import AlertConsumer
-from services.notify.intake import AlertStore
+from services.notify.consume import Consumer
+from services.notify.intake.alerts import AlertKind
+from services.notify.intake.batches import Intake
+from services.notify.intake.pictures import PictureKind
 from services.notify.metrics import NotifyMetrics
 from services.notify.store import alerts, offsets
 from services.notify.store.database import open_pool
@@ -117,7 +119,8 @@ async def test_an_alert_and_the_offset_behind_it_are_stored_together_or_not_at_a
     brokers: str, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pool, producer, metrics = await open_pool(database), BatchProducer(brokers, "test"), NotifyMetrics()
-    consumer = AlertConsumer(brokers, pool, AlertStore(pool, producer, metrics, system_clock, None, "high"), metrics)
+    intake = Intake(pool, producer, metrics, system_clock, [AlertKind(metrics, None, "high"), PictureKind(metrics)])
+    consumer = Consumer(brokers, pool, intake, metrics)
     put = offsets.put
     failures: list[Any] = []
 

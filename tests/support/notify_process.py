@@ -27,7 +27,11 @@ async def begin_at_the_end(brokers: str, database_url: str) -> None:
     await ensure_topics(brokers)
     consumer = AIOKafkaConsumer(bootstrap_servers=brokers)
     await consumer.start()
-    partitions = [TopicPartition(topics.ALERTS, n) for n in range(topics.topics()[topics.ALERTS].partitions)]
+    partitions = [
+        TopicPartition(topic, n)
+        for topic in (topics.ALERTS, topics.PICTURES)
+        for n in range(topics.topics()[topic].partitions)
+    ]
     ends = await consumer.end_offsets(partitions)
     await consumer.stop()
     connection = await asyncpg.connect(database_url)

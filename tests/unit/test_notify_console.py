@@ -8,12 +8,13 @@ import pytest
 
 from schemas.alerts import Implicated
 from schemas.dead_letters import REASONS
-from services.notify.access import is_loopback
 from services.notify.answers import Given
 from services.notify.console import words
 from services.notify.console.pages import render
-from services.notify.intake import RefusedError, read
+from services.notify.intake.alerts import read
+from services.notify.intake.reading import RefusedError
 from services.notify.store.alerts import Counts, Stored
+from services.runtime.access import is_loopback
 from tests.support.alerts import T0, alert
 
 NOW = T0 + timedelta(days=30)

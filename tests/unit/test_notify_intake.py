@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.notify.intake import epoch_of
+from services.notify.intake.reading import epoch_of
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""Alerts and answers as JSON, for programs."""
+"""Alerts, answers and pictures as JSON, for programs."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import jinja2
+from litestar import MediaType, Response
 
 from schemas.feedback import REASONS
 from schemas.values import SEVERITIES
-from services.notify.console import words
+from services.notify.console import picture, words
 from services.notify.store.alerts import SHOWN
+from services.notify.store.pictures import gravest, patient_key
+
+Page: TypeAlias = Response[str]
 
 _environment = jinja2.Environment(
     loader=jinja2.PackageLoader("services.notify.console"),
@@ -26,6 +30,17 @@ _environment.filters.update(
     kind=words.kind,
     reason=words.reason,
     value=words.value,
+    age=picture.age,
+    analyte=picture.analyte,
+    reading=picture.reading,
+    converted=picture.converted,
+    remark=picture.remark,
+    trend=picture.trend,
+    asked=picture.asked,
+    basis=picture.basis,
+    gravest=gravest,
+    how=picture.how,
+    patient_key=patient_key,
 )
 _environment.globals.update(reasons=REASONS, severities=SEVERITIES, shown=SHOWN)
 
@@ -33,3 +48,8 @@ _environment.globals.update(reasons=REASONS, severities=SEVERITIES, shown=SHOWN)
 def render(template: str, **values: Any) -> str:
     """The page of ``templates/<template>``. Every value is escaped."""
     return _environment.get_template(template).render(values)
+
+
+def page(template: str, status_code: int = 200, /, **values: Any) -> Page:
+    """The page as an answer."""
+    return Response(render(template, **values), status_code=status_code, media_type=MediaType.HTML)

@@ -26,12 +26,20 @@ _KINDS = {
 
 def utc(at: datetime) -> str:
     """``2026-11-02 08:30 UTC``."""
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return f"{_in_utc(at):%Y-%m-%d %H:%M} UTC"
 
 
 def machine(at: datetime) -> str:
     """The instant for a ``datetime`` attribute."""
-    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return _in_utc(at).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _in_utc(at: datetime) -> datetime:
+    """The last and the first day of time ("for ever") have no other zone: they stand as they are."""
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        return at.replace(tzinfo=UTC)
 
 
 def ago(at: datetime, now: datetime) -> str:

@@ -65,6 +65,22 @@ async function refreshList(list) {
   if (focused) list.querySelector(`[data-alert="${CSS.escape(focused)}"] a`)?.focus();
 }
 
+let drawn = "";
+
+async function refreshPicture(picture) {
+  const answer = await fetch(picture.dataset.fragment);
+  if (!answer.ok) throw new Error(answer.status);
+  const html = await answer.text();
+  // ages change by themselves; a reader's place and selection are kept while nothing else does
+  const same = html.replace(/(<time[^>]*data-ago[^>]*>)[^<]*/g, "$1");
+  if (same === drawn) return;
+  drawn = same;
+  const focused = document.activeElement?.getAttribute("href");
+  picture.replaceChildren(...new DOMParser().parseFromString(html, "text/html").body.children);
+  showTimes(picture);
+  if (focused) picture.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
+}
+
 async function lookAtAlert(alert) {
   const answer = await fetch(`/api/alerts/${encodeURIComponent(alert.dataset.alert)}`);
   if (!answer.ok) throw new Error(answer.status);
@@ -100,8 +116,10 @@ async function refresh() {
     try {
       const list = document.getElementById("list");
       const alert = document.getElementById("alert");
+      const picture = document.getElementById("picture");
       if (list) await refreshList(list);
       if (alert) await lookAtAlert(alert);
+      if (picture) await refreshPicture(picture);
       shownAt = new Date();
     } catch {
       sayLost();
@@ -122,6 +140,7 @@ function connect() {
     if (wanted) return; // the page could not be fetched: it is not fresh, though the line is open
     if (event.data) say("stale", "Not receiving", `New alerts are not coming in: waiting for ${event.data}.`);
     else say("live", "Live", "");
+    if (document.getElementById("picture")) refresh(); // too many pictures change to be told of each
   });
   source.onerror = sayLost;
 }
@@ -129,7 +148,7 @@ function connect() {
 shownAt = new Date();
 showTimes(document);
 setInterval(() => showTimes(document), 30000);
-if (document.getElementById("list") || document.getElementById("alert")) {
+if (document.querySelector("#list, #alert, #picture")) {
   connect();
   // an EventSource gives up after some errors and does not notice a line that died in silence
   setInterval(() => {

@@ -1,0 +1,60 @@
+"""``/api/alerts``: the lists, one alert, an answer to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from litestar import Controller, Request, Response, get, post
+from litestar.exceptions import HTTPException, NotFoundException
+from msgspec import Struct
+
+from schemas.alerts import Alert
+from schemas.feedback import Feedback
+from services.notify import answers
+from services.notify.desk import Desk
+from services.notify.store import alerts
+from services.notify.store import answers as stored_answers
+from services.notify.store.alerts import ListName
+
+
+class Listing(Struct, frozen=True):
+    """The alerts of one list in the order in which people look at them; at most ``services.notify.store.alerts.SHOWN``."""
+
+    status: ListName
+    alerts: list[Alert]
+
+
+class Found(Struct, frozen=True):
+    """One alert, the list that it stands in, and every answer given to it, confirmed by the monitor or not."""
+
+    status: ListName
+    alert: Alert
+    answers: tuple[Feedback, ...]
+
+
+class Alerts(Controller):
+    path = "/alerts"
+
+    @get("/", summary="Alerts of one list")
+    async def listed(self, desk: Desk, status: ListName = "open") -> Listing:
+        return Listing(status, [stored.alert for stored in await alerts.listed(desk.pool, status)])
+
+    @get("/{alert_id:str}", summary="One alert with its answers")
+    async def one(self, desk: Desk, alert_id: str) -> Found:
+        async with desk.pool.acquire() as connection:
+            stored = await alerts.find(connection, alert_id)
+            if stored is None:
+                raise NotFoundException("There is no alert with this id.")
+            return Found(stored.list, stored.alert, await stored_answers.of_alert(connection, alert_id))
+
+    @post("/{alert_id:str}/answers", summary="Answer an alert")
+    async def answer(self, desk: Desk, alert_id: str, request: Request[Any, Any, Any]) -> Response[Feedback]:
+        try:
+            given = msgspec.json.decode(await request.body(), type=answers.Given)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise HTTPException(status_code=400, detail=f"The answer cannot be read: {error}") from error
+        feedback, is_new = await answers.take(desk.pool, alert_id, given, desk.clock())
+        if is_new:
+            desk.metrics.answers.labels(feedback.reason).inc()
+        return Response(feedback, status_code=201 if is_new else 200)

@@ -1,0 +1,90 @@
+"""The pages of alerts: the lists, one alert, and its answer form."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote, unquote
+
+import msgspec
+from litestar import Controller, Request, get, post
+from litestar.datastructures import Cookie
+from litestar.response import Redirect
+
+from services.notify import answers
+from services.notify.console.pages import Page, page
+from services.notify.desk import Desk
+from services.notify.store import alerts
+from services.notify.store import answers as stored_answers
+from services.notify.store.alerts import ListName
+
+_NAME_COOKIE = "rxvigil_name"
+_NAME_SECONDS = 12 * 3600
+"""A shift: after it the next person at this screen gives their own name."""
+
+
+class AlertPages(Controller):
+    @get("/")
+    async def open(self, desk: Desk) -> Page:
+        return await _list(desk, "open")
+
+    @get("/acknowledged")
+    async def acknowledged(self, desk: Desk) -> Page:
+        return await _list(desk, "acknowledged")
+
+    @get("/ended")
+    async def ended(self, desk: Desk) -> Page:
+        return await _list(desk, "ended")
+
+    @get("/fragments/{name:str}")
+    async def fragment(self, desk: Desk, name: ListName) -> Page:
+        return await _list(desk, name, "list_fragment.html")
+
+    @get("/alerts/{alert_id:str}")
+    async def one(self, desk: Desk, alert_id: str, request: Request[Any, Any, Any]) -> Page:
+        return await _alert(desk, alert_id, {"by": unquote(request.cookies.get(_NAME_COOKIE, ""))})
+
+    @post("/alerts/{alert_id:str}/answers")
+    async def answer(self, desk: Desk, alert_id: str, request: Request[Any, Any, Any]) -> Page | Redirect:
+        form = {name: str(value) for name, value in (await request.form()).items()}
+        try:
+            given = msgspec.convert(form, answers.Given, strict=False)
+        except msgspec.ValidationError:
+            return await _alert(desk, alert_id, form, "Give your name and choose a reason.", 400)
+        try:
+            feedback, is_new = await answers.take(desk.pool, alert_id, given, desk.clock())
+        except answers.NotTakenError as error:
+            return await _alert(desk, alert_id, form, str(error), 404 if error.why == "unknown" else 409)
+        if is_new:
+            desk.metrics.answers.labels(feedback.reason).inc()
+        name = Cookie(
+            _NAME_COOKIE, value=quote(given.by), max_age=_NAME_SECONDS, httponly=True, samesite="strict", path="/"
+        )
+        return Redirect(f"/alerts/{quote(alert_id, safe='')}", status_code=303, cookies=[name])
+
+
+async def _list(desk: Desk, name: ListName, template: str = "list.html") -> Page:
+    async with desk.pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
+        found = await alerts.listed(connection, name)
+        counts = await alerts.counts(connection)
+    return page(template, list=name, alerts=found, counts=counts, now=desk.clock())
+
+
+async def _alert(desk: Desk, alert_id: str, form: dict[str, str], fault: str = "", status: int = 200) -> Page:
+    """``form`` is what stands in the answer form, so that nobody has to type it twice."""
+    async with desk.pool.acquire() as connection:
+        stored = await alerts.find(connection, alert_id)
+        given = await stored_answers.of_alert(connection, alert_id) if stored else ()
+    if stored is None:
+        return page("sorry.html", 404, list="", status=404, words="There is no alert at this address.")
+    confirmed = {(entry.by, entry.recorded_at) for entry in stored.alert.history if entry.by}
+    return page(
+        "alert.html",
+        status,
+        alert=stored.alert,
+        list=stored.list,
+        answers=[answer for answer in given if answer.revision >= stored.asks_since],
+        pending=[answer for answer in given if (answer.by, answer.at) not in confirmed],
+        form=form,
+        fault=fault,
+        now=desk.clock(),
+    )
