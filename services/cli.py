@@ -40,7 +40,7 @@ app = App(
 
 Options = Annotated[Settings | None, Parameter(name="*")]
 DataDir = Annotated[Path, Parameter(help="folder for all data of Kafka, Postgres and the services")]
-Paths = Annotated[Path, Parameter(help="files or folders: .json, .jsonl, .csv, each also with .gz")]
+Paths = Annotated[Path, Parameter(help="files or folders: .json, .jsonl, .ndjson, .csv, each also with .gz")]
 MapFile = Annotated[Path | None, Parameter(name="--map", help="mapping file (TOML) of the delimited extracts")]
 
 people = Console(stderr=True)
@@ -136,6 +136,9 @@ def check(
         Path | None, Parameter(help="write refusals there, as JSON lines with the original")
     ] = None,
     table: Annotated[bool, Parameter(help="a table for people in place of JSON", negative="")] = False,
+    knowledge_dir: Annotated[
+        str, Parameter(help="folder of the site's own knowledge", env_var="RXVIGIL_KNOWLEDGE_DIR")
+    ] = "",
 ) -> int:
     """Find the problems in files, in one process without any server.
 
@@ -146,10 +149,77 @@ def check(
     from services.local.check import check as check_files
 
     async def check_all() -> int:
-        check_files(_some(paths), _mapping(map_file), dead_letters=dead_letters, as_table=table, progress=people)
+        check_files(
+            _some(paths),
+            _mapping(map_file),
+            dead_letters=dead_letters,
+            as_table=table,
+            progress=people,
+            site=knowledge_dir,
+        )
         return service.OK
 
     return _run(check_all())
+
+
+@app.command
+def unresolved(
+    *paths: Paths,
+    map_file: MapFile = None,
+    json: Annotated[bool, Parameter(help="JSON lines in place of a table", negative="")] = False,
+    settings: Options = None,
+) -> int:
+    """List the medicines, units and codes that nobody knows, the most frequent first, with the row that would close each.
+
+    Of files; without any, of the events that Kafka has. The row belongs into a file of that name in KNOWLEDGE-DIR. A code of
+    a result needs none unless it is one of labs/analytes.csv. What is listed comes from patients: for authorised eyes.
+    """
+    from services.local import unresolved as gaps
+
+    async def list_them() -> int:
+        chosen = _settings(settings)
+        if paths:
+            found = gaps.of_files(paths, _mapping(map_file), chosen.knowledge_dir, people)
+        else:
+            found = await gaps.of_kafka(chosen.brokers, chosen.knowledge_dir, people)
+        if json:
+            sys.stdout.buffer.writelines(gaps.as_lines(found))
+        else:
+            Console().print(gaps.as_table(found))
+        return service.OK
+
+    return _run(list_them())
+
+
+bring = App(name="import", help="Bring in data that a site has a licence for.")
+app.command(bring)
+
+
+@bring.command
+def rxnorm(
+    release: Annotated[Path, Parameter(help="folder of an unpacked RxNorm release (RRF)")],
+    /,
+    *,
+    settings: Options = None,
+) -> int:
+    """Read a site's own RxNorm release into KNOWLEDGE-DIR: codes and NDCs to ingredients with strengths.
+
+    Ingest uses it from its next start.
+    """
+    from services.local.rxnorm import import_rxnorm
+
+    async def read_it() -> int:
+        site = _settings(settings).knowledge_dir
+        if not site:
+            raise _usage("name the folder for it: --knowledge-dir, RXVIGIL_KNOWLEDGE_DIR or the settings file")
+        done = import_rxnorm(release, Path(site), people)
+        people.print(
+            f"{done.drugs:,} codes and {done.ndcs:,} NDCs are in {site}. Left out: {done.left_out:,} codes whose ingredients "
+            f"the release does not say, {done.ambiguous:,} NDCs of two medicines, {done.unread:,} that are no eleven digits."
+        )
+        return service.OK
+
+    return _run(read_it())
 
 
 state = App(name="state", help="Look at what the monitor keeps of a patient, or make it anew.")
@@ -257,6 +327,7 @@ def _for_people() -> tuple[type[Exception], ...]:
     from services.ingest.formats.extract.mapping import MappingError
     from services.local.feed import FeedError
     from services.local.jars import JarsError
+    from services.local.rxnorm import RxNormError
     from services.local.stack import StackError
     from services.monitor.upkeep import NoStateError
     from services.notify.wiring import NotifyError
@@ -266,7 +337,7 @@ def _for_people() -> tuple[type[Exception], ...]:
 
     return (
         BrokersUnreachableError, FeedError, JarsError, KnowledgeError, MappingError, NoStateError, NotifyError,
-        PortInUseError, SettingsError, StackError, StillRunningError, TopicMismatchError, _UsageError,
+        PortInUseError, RxNormError, SettingsError, StackError, StillRunningError, TopicMismatchError, _UsageError,
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from rich.console import Console
 from rich.progress import track
 
-from knowledge.loader import load
+from knowledge.loader import Knowledge, load
 from schemas import codec, topics
 from schemas.alerts import Alert
 from schemas.cloudevents import event_headers
@@ -43,15 +43,22 @@ Refuse = Callable[[DeadLetter], None]
 
 
 def check(
-    paths: Sequence[Path], mapping: Mapping | None, *, dead_letters: Path | None, as_table: bool, progress: Console
+    paths: Sequence[Path],
+    mapping: Mapping | None,
+    *,
+    dead_letters: Path | None,
+    as_table: bool,
+    progress: Console,
+    site: str = "",
 ) -> None:
     """Alerts to standard output, refusals to ``dead_letters`` or standard error, a summary to ``progress``.
+    ``site`` is the folder of a site's own knowledge.
 
     Raises ``FeedError`` and ``MappingError`` when the input cannot be used at all.
     """
     tally = Tally()
     with _refusals(dead_letters) as refuse:
-        alerts = list(_alerts(paths, mapping, tally, refuse, progress))
+        alerts = list(_alerts(paths, mapping, tally, refuse, progress, load(site)))
     if as_table:
         Console().print(alert_table(alerts))
     else:
@@ -77,11 +84,15 @@ def _nowhere() -> None:
 
 
 def _alerts(
-    paths: Sequence[Path], mapping: Mapping | None, tally: Tally, refuse: Refuse, progress: Console
+    paths: Sequence[Path],
+    mapping: Mapping | None,
+    tally: Tally,
+    refuse: Refuse,
+    progress: Console,
+    knowledge: Knowledge,
 ) -> Iterator[Alert]:
-    knowledge = load()
     pipeline = Pipeline(knowledge, fixed(system_clock()))
-    by_patient = _events(feed(paths, mapping, progress), pipeline, tally, refuse)
+    by_patient = _events(feed(paths, mapping, progress, tally.unjoined), pipeline, tally, refuse)
     engine = MemoryEngine(MonitorHandler(knowledge, _time_of))
     for patient in track(
         sorted(by_patient), "checking", console=progress, transient=True, disable=not progress.is_terminal
@@ -120,12 +131,12 @@ def _in_words(letter: DeadLetter) -> str:
     return f"refused: {part} {letter.offset}{place}: {letter.reason}: {letter.detail}"
 
 
-def feed(paths: Sequence[Path], mapping: Mapping | None, progress: Console) -> Iterator[Unit]:
-    """Every unit of every file, with a bar for the files."""
+def feed(paths: Sequence[Path], mapping: Mapping | None, progress: Console, unjoined: Counter[str]) -> Iterator[Unit]:
+    """Every unit of every file, with a bar for the files; ``unjoined`` as ``units`` counts it."""
     for file in track(
         files(paths, mapping), "reading", console=progress, transient=True, disable=not progress.is_terminal
     ):
-        yield from units(file, mapping)
+        yield from units(file, mapping, unjoined)
 
 
 def _events(

@@ -1,13 +1,15 @@
 """Files and folders as a feed: every unit of every file, in the order of the files' names.
 
-``.json`` (one event or a list), ``.jsonl`` (one a line) and ``.csv`` through a mapping file; each also as ``.gz``.
+``.json`` (one event or FHIR resource, or a list), ``.jsonl`` and ``.ndjson`` (one a line) and ``.csv`` through a mapping file;
+each also as ``.gz``.
 """
 
 from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
@@ -16,12 +18,14 @@ from typing import IO, NamedTuple, cast
 from schemas import codec
 from schemas.events import Event
 from schemas.values import Origin
-from services.ingest.formats import End, Ignored, native
-from services.ingest.formats.extract.mapping import Lookup, Mapping, MappingError, load
-from services.ingest.formats.extract.rows import LookUp, Row, header_of, look_up, rows
+from services.ingest.formats import End, Ignored, Item, fhir, record
+from services.ingest.formats.extract.joins import Joined, read_join
+from services.ingest.formats.extract.loading import load
+from services.ingest.formats.extract.mapping import Join, Mapping, MappingError
+from services.ingest.formats.extract.rows import Row, header_of, rows
 from services.ingest.formats.extract.table import Extract
 
-KINDS = (".json", ".jsonl", ".csv")
+KINDS = (".json", ".jsonl", ".ndjson", ".csv")
 _NO_LIMIT = 2**63
 _UNREADABLE = (OSError, EOFError, zlib.error)
 
@@ -32,11 +36,13 @@ class FeedError(ValueError):
 
 class Unit(NamedTuple):
     """One unit of a file. ``origin.topic`` is the file's name as it was found and ``offset`` the line that the unit begins
-    on (from 1), or for ``.json`` the number of the element (from 0)."""
+    on (from 1), or for ``.json`` the number of the element (from 0). ``alone`` is whether ``original`` says by itself what the
+    unit says: a row of an extract does not, nor need a FHIR resource without its bundle."""
 
     origin: Origin
     original: bytes
     end: End
+    alone: bool = False
 
 
 Place = tuple[datetime, str, str, int, datetime, bytes, str, int, int]
@@ -125,14 +131,16 @@ def _check_mapped(file: File, mapping: Mapping | None) -> None:
         )
 
 
-def units(file: File, mapping: Mapping | None) -> Iterator[Unit]:
+def units(file: File, mapping: Mapping | None, unjoined: Counter[str] | None = None) -> Iterator[Unit]:
     """Every unit of a file. Raises ``FeedError`` when the file cannot be read and ``MappingError`` when its columns are not
-    those that the mapping names."""
+    those that the mapping names, or a file that it joins cannot serve.
+
+    ``unjoined`` counts the rows that became events without a partner in a joined file."""
     try:
         if file.kind == ".csv":
             assert mapping is not None
-            yield from _extract(file, mapping)
-        elif file.kind == ".jsonl":
+            yield from _extract(file, mapping, Counter() if unjoined is None else unjoined)
+        elif file.kind in (".jsonl", ".ndjson"):
             yield from _lines(file)
         else:
             yield from _document(file)
@@ -147,8 +155,8 @@ def _open(path: Path) -> IO[bytes]:
 def _document(file: File) -> Iterator[Unit]:
     with _open(file.path) as stream:
         value = stream.read()
-    for item in native.decode(value, most=_NO_LIMIT):
-        yield Unit(Origin(file.name, 0, item.position), item.original, item.end)
+    for item in record.decode(value, most=_NO_LIMIT):
+        yield _unit(Origin(file.name, 0, item.position), item)
 
 
 def _lines(file: File) -> Iterator[Unit]:
@@ -156,11 +164,15 @@ def _lines(file: File) -> Iterator[Unit]:
         for number, line in enumerate(stream, start=1):
             bare = line.strip()
             # a line is read as the record that `send` makes of it: it may be a list
-            for item in native.decode(bare, most=_NO_LIMIT) if bare else ():
-                yield Unit(Origin(file.name, 0, number, item.position), item.original, item.end)
+            for item in record.decode(bare, most=_NO_LIMIT) if bare else ():
+                yield _unit(Origin(file.name, 0, number, item.position), item)
 
 
-def _extract(file: File, mapping: Mapping) -> Iterator[Unit]:
+def _unit(origin: Origin, item: Item) -> Unit:
+    return Unit(origin, item.original, item.end, alone=fhir.MARK not in item.original)
+
+
+def _extract(file: File, mapping: Mapping, unjoined: Counter[str]) -> Iterator[Unit]:
     with _open(file.path) as stream:
         found = rows(stream, mapping.delimiter)
         first = next(found, None)
@@ -169,6 +181,8 @@ def _extract(file: File, mapping: Mapping) -> Iterator[Unit]:
         read = _reader(file, mapping, first)
         for row in found:
             yield Unit(Origin(file.name, 0, row.line), row.original, read.read(row) if read else Ignored(file.base))
+        if read:
+            unjoined.update({f"{file.base} without {mapping.joins[name].file}": n for name, n in read.unjoined.items()})
 
 
 def _reader(file: File, mapping: Mapping, header: Row) -> Extract | None:
@@ -179,32 +193,19 @@ def _reader(file: File, mapping: Mapping, header: Row) -> Extract | None:
     where = f"{file.path}, line {header.line}"
     if not isinstance(header.cells, list):
         raise MappingError(f"{where}: the header cannot be read: {header.cells.detail}")
-    look_ups = {
-        name: _look_up(file.path.parent, lookup, mapping.delimiter)
-        for name, lookup in mapping.lookups.items()
-        if name in _lookups_of(table.fields.values())
+    joined = {
+        name: _joined(file.path.parent, mapping.joins[name], taken, mapping.delimiter)
+        for name, taken in mapping.joined(table).items()
     }
-    return Extract(mapping, table, header_of(header.cells, where), look_ups, where)
+    return Extract(mapping, table, header_of(header.cells, where), joined, where)
 
 
-def _lookups_of(specs: Iterable[object]) -> set[str]:
-    named: set[str] = set()
-    for spec in specs:
-        if isinstance(spec, list):
-            named |= _lookups_of([code.code for code in spec] + [code.display for code in spec])
-        elif name := getattr(spec, "lookup", ""):
-            named.add(name)
-    return named
-
-
-def _look_up(folder: Path, lookup: Lookup, delimiter: str) -> LookUp:
-    for path in (folder / lookup.file, folder / f"{lookup.file}.gz"):
+def _joined(folder: Path, join: Join, columns: Sequence[str], delimiter: str) -> Joined:
+    for path in (folder / join.file, folder / f"{join.file}.gz"):
         if path.exists():
             try:
                 with _open(path) as stream:
-                    return look_up(rows(stream, delimiter), lookup.key, str(path))
+                    return read_join(rows(stream, delimiter), join, columns, str(path))
             except _UNREADABLE as error:
                 raise FeedError(f"{path}: cannot be read to its end: {error}") from error
-    raise MappingError(
-        f"{folder}: the look-up file {lookup.file} is not there; it belongs beside the tables that use it"
-    )
+    raise MappingError(f"{folder}: the joined file {join.file} is not there; it belongs beside the tables that use it")

@@ -21,7 +21,7 @@ class Tally:
     """``read`` = events + refused + ignored, always.
 
     ``refused_here`` are those of ``refused`` that never reach ingest (rows of an extract, judged by `send`); ``failed`` are
-    events that the monitor could not take. All by reason or kind.
+    events that the monitor could not take; ``unjoined`` are rows that a joined file has no row for. All by reason or kind.
     """
 
     def __init__(self) -> None:
@@ -34,6 +34,7 @@ class Tally:
         self.unresolved: Counter[str] = Counter()
         self.remarks: Counter[str] = Counter()
         self.unusable: Counter[str] = Counter()
+        self.unjoined: Counter[str] = Counter()
 
     @property
     def read(self) -> int:
@@ -77,6 +78,8 @@ def summary(tally: Tally, alerts: Counter[str] | None = None) -> Table:
     table.add_row("read", f"{tally.read:,}")
     for name, counted in (("events", tally.events), ("refused", tally.refused), ("ignored", tally.ignored)):
         table.add_row(name, Text(counts(counted)))
+    if tally.unjoined:
+        table.add_row("not joined", Text(counts(tally.unjoined)))
     if tally.drugs:
         table.add_row("medicines", counts(tally.drugs))
     if tally.failed:

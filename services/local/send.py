@@ -45,12 +45,13 @@ async def send(
     """Publish every unit; gives what was sent, counted as events, what was refused here, and what was ignored.
 
     JSON goes out as it stands in the file, whatever it is: ingest judges it. A row of an extract goes out as the event that
-    the mapping makes of it; a row that the mapping refuses goes to ``ingest.dead-letters``. ``rate`` is in records per
+    the mapping makes of it, and a FHIR resource, which may need its bundle to be understood, as the event that it says; what is
+    refused of them goes to ``ingest.dead-letters``. ``rate`` is in records per
     second. Raises ``FeedError``, ``MappingError``, ``BrokersUnreachableError``; records sent before stay sent, and sending
     them again changes nothing.
     """
     tally = Tally()
-    records = sorted(_records(feed(paths, mapping, progress), tally), key=lambda placed: placed.at)
+    records = sorted(_records(feed(paths, mapping, progress, tally.unjoined), tally), key=lambda placed: placed.at)
     await ensure_topics(brokers)
     producer = BatchProducer(brokers, "rxvigil-send")
     await producer.start()
@@ -105,12 +106,11 @@ def _send(unit: Unit, tally: Tally) -> Send | None:
     end = unit.end
     if isinstance(end, Ignored):
         return None
-    is_extract = unit.origin.topic.lower().endswith(".csv")
     if isinstance(end, Event):
-        value = codec.encode(end) if is_extract else unit.original
+        value = unit.original if unit.alone else codec.encode(end)
         return Send(topics.MESSAGES, end.patient_id.encode(), value)
     tally.refused[end.reason] += 1
-    if is_extract:
+    if not unit.alone:
         tally.refused_here[end.reason] += 1
         return _refused_here(end, unit)
     return Send(topics.MESSAGES, None, unit.original)

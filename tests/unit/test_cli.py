@@ -14,7 +14,7 @@ import pytest
 from services.runtime.settings import CONFIG_FILE_VARIABLE, Settings
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ("up", "demo", "ingest", "monitor", "notify", "settings", "send", "check", "state")
+COMMANDS = ("up", "demo", "ingest", "monitor", "notify", "settings", "send", "check", "state", "unresolved", "import")
 SECRET = "whsec_c2VjcmV0LW9mLXRoZS10ZXN0"
 
 
@@ -69,7 +69,7 @@ def test_help_names_every_command_and_where_to_start(rxvigil: Command) -> None:
         ("monitor", ["Needs Kafka", "restored", "--state-dir"]),
         ("notify", ["Kafka and Postgres", "--database-url", "critical, high, moderate, info"]),
         ("settings", ["secrets hidden"]),
-        ("send", ["--map", "--rate", "records a second", "order of clinical time", ".json, .jsonl, .csv", "--brokers"]),
+        ("send", ["--map", "--rate", "a second", "order of clinical time", ".jsonl, .ndjson, .csv", "--brokers"]),
         ("check", ["--map", "--dead-letters", "--table", "Exit 0", "standard error", "one alert a line"]),
     ],
 )
@@ -104,6 +104,10 @@ def test_the_version_is_that_of_the_distribution(rxvigil: Command) -> None:
         (["send"], "name at least one file or folder"),
         (["send", "missing.json"], "missing.json: there is no such file or folder"),
         (["monitor", "extra"], "extra"),
+        (["import", "rxnorm", "."], "--knowledge-dir"),
+        (["import", "rxnorm", ".", "--knowledge-dir", "site"], "RXNCONSO.RRF is neither there nor in"),
+        (["unresolved", "missing.json"], "missing.json: there is no such file or folder"),
+        (["check", "x.json", "--knowledge-dir", "missing"], "missing: no such folder"),
     ],
 )
 def test_wrong_use_is_said(rxvigil: Command, arguments: list[str], said: str) -> None:

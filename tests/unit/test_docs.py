@@ -17,6 +17,7 @@ from schemas.dead_letters import REASONS, DeadLetter
 from schemas.events import EVENT_TYPES, Drug, Event, Prescription
 from services.cli import app
 from services.ingest.formats import Ignored, Refusal, native
+from services.ingest.formats.extract import joins, loading
 from services.ingest.formats.extract import mapping as mapping_file
 from services.local.feed import File, units
 from services.monitor.patient.clock import clinical_time
@@ -31,7 +32,7 @@ INGEST = (DOCS / "ingest.md").read_text()
 OPERATE = (DOCS / "operate.md").read_text()
 DAY_MS = 24 * 60 * 60 * 1000
 PARTS = [
-    mapping_file.Mapping, mapping_file.Table, mapping_file.Field, mapping_file.Code, mapping_file.Lookup,
+    mapping_file.Mapping, mapping_file.Table, mapping_file.Field, mapping_file.Code, mapping_file.Join,
     mapping_file.Ignore,
 ]  # fmt: skip
 
@@ -142,12 +143,12 @@ def test_every_key_of_a_mapping_file_is_named(part: type[msgspec.Struct]) -> Non
 def test_the_example_of_a_mapping_does_with_its_files_what_the_page_says(tmp_path: Path) -> None:
     (_, toml), *more = blocks(INGEST, "toml")
     assert not more
-    mapping = mapping_file.load(toml.encode(), "docs/ingest.md")
+    mapping = loading.load(toml.encode(), "docs/ingest.md")
     for name, text in blocks(INGEST, "csv"):
         (tmp_path / name).write_text(text)
     ends: dict[str, list[Any]] = {
         name: [unit.end for unit in units(File(tmp_path / name, name), mapping)]
-        for name in ("results-1.csv", "orders.csv", "tests.csv")
+        for name in ("results-1.csv", "orders.csv", "tests.csv", "stays.csv", "diagnoses.csv")
     }
     first, second, third = ends["results-1.csv"]
     assert [coding.code for coding in first.codings] == ["2823-3", "K"]
@@ -161,6 +162,14 @@ def test_the_example_of_a_mapping_does_with_its_files_what_the_page_says(tmp_pat
     assert order.end.isoformat() == "2026-11-28T23:00:00+00:00"
     assert order.dosage.dose is None
     assert {type(end) for end in ends["tests.csv"]} == {Ignored}
+    (stay,) = ends["stays.csv"]
+    assert stay.occurred_at.isoformat() == "2026-11-24T04:55:00+00:00"
+    known, unknown = ends["diagnoses.csv"]
+    assert (known.patient_id, known.occurred_at) == ("1001", stay.stay.admitted_at)
+    assert [coding.code for coding in known.condition.codings] == ["I48.0"]
+    assert isinstance(unknown, Refusal)
+    assert unknown.place == "STAY"
+    assert f"at most {joins.MOST_BYTES // 2**20} MiB" in INGEST
 
 
 def test_the_example_shows_every_key_but_the_one_that_it_leaves_out() -> None:
@@ -172,7 +181,7 @@ def test_the_example_shows_every_key_but_the_one_that_it_leaves_out() -> None:
 
 def test_defaults_of_a_mapping_are_as_written() -> None:
     least = 'source="s"\n[[tables]]\nfile="f"\nevent="patient"\nfields={}'
-    mapping = mapping_file.load(least.encode(), "least")
+    mapping = loading.load(least.encode(), "least")
     assert (mapping.zone, mapping.delimiter, mapping.timing) == ("UTC", ",", "live")
     assert all(f"`{each}`" in INGEST for each in mapping.time_formats)
 

@@ -12,15 +12,17 @@ import pytest
 from schemas.events import Event
 from schemas.values import Origin
 from services.ingest.formats import Ignored, Refusal, native
-from services.ingest.formats.extract.mapping import Mapping, MappingError, load
+from services.ingest.formats.extract.loading import load
+from services.ingest.formats.extract.mapping import Mapping, MappingError
 from services.local.feed import FeedError, Unit, files, load_mapping, place_of, units
 
 MAPPING = b"""
 source = "lab"
 ignored = ["NOTES*.csv"]
-[lookups.items]
+[joins.items]
 file = "ITEMS.csv"
-key = "ITEM"
+key = "{ITEM}"
+missing = "keep"
 [[tables]]
 file = "LABS.csv"
 event = "lab_result"
@@ -31,7 +33,7 @@ record_id = "{ID}-{ITEM}"
 occurred_at = "{AT}"
 status = "final"
 value = "{VALUE}"
-codings = [{ system = "LOINC", code = { from = "{ITEM}", lookup = "items", take = "LOINC" } },
+codings = [{ system = "LOINC", code = "{items.LOINC}" },
            { system = "local", code = "{ITEM}" }]
 """
 LABS = b"ID,ITEM,AT,VALUE,CLASS\n1,50971,2026-11-02,7.4,\n2,50971,never,7.4,\n,,,,QC\n"
@@ -97,8 +99,8 @@ def test_files_are_read_in_the_order_in_which_they_are_named_and_once(tmp_path: 
     ("name", "said"),
     [
         ("missing.json", "there is no such file or folder"),
-        ("README.md", r"known are \.json, \.jsonl, \.csv"),
-        ("empty", r"no file ends in \.json, \.jsonl, \.csv"),
+        ("README.md", r"known are \.json, \.jsonl, \.ndjson, \.csv"),
+        ("empty", r"no file ends in \.json, \.jsonl, \.ndjson, \.csv"),
         ("LABS.csv", "--map"),
     ],
 )
@@ -190,15 +192,15 @@ def test_a_broken_gz_is_said_with_its_name(tmp_path: Path, kind: str, content: b
         read(path, by=mapping())
 
 
-def test_a_broken_look_up_is_said_with_its_own_name(tmp_path: Path) -> None:
+def test_a_broken_joined_file_is_said_with_its_own_name(tmp_path: Path) -> None:
     write(tmp_path, LABS_csv=LABS, ITEMS_csv_gz=b"no gzip")
     with pytest.raises(FeedError, match=r"ITEMS\.csv\.gz: cannot be read"):
         read(tmp_path / "LABS.csv", by=mapping())
 
 
-def test_a_look_up_that_is_not_there(tmp_path: Path) -> None:
+def test_a_joined_file_that_is_not_there(tmp_path: Path) -> None:
     write(tmp_path, LABS_csv=LABS)
-    with pytest.raises(MappingError, match=r"the look-up file ITEMS\.csv is not there"):
+    with pytest.raises(MappingError, match=r"the joined file ITEMS\.csv is not there"):
         read(tmp_path, by=mapping())
 
 
