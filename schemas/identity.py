@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
-from uuid import UUID, uuid5
+from hashlib import blake2b, sha1
+from uuid import UUID
 
 import msgspec
 from msgspec.structs import replace
@@ -12,13 +12,20 @@ from schemas.events import Event
 from schemas.values import Origin
 
 NAMESPACE = UUID("6f2b9a52-5c0f-5d1b-9b1e-3c6a1f0e7d11")
+_NAMESPACE_BYTES = NAMESPACE.bytes
+_VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 _SEPARATOR = "\x1f"
 _CONTENT = msgspec.json.Encoder(order="sorted").encode
 
 
 def fixed_id(kind: str, *parts: str | int) -> str:
-    """UUIDv5 over a kind and its parts; parts may hold anything but the unit separator (U+001F)."""
-    return str(uuid5(NAMESPACE, _SEPARATOR.join((kind, *map(str, parts)))))
+    """UUIDv5 over a kind and its parts; parts may hold anything but the unit separator (U+001F).
+
+    Put together by hand: each event needs one, and ``uuid.uuid5`` takes twice as long.
+    """
+    name = _SEPARATOR.join((kind, *map(str, parts))).encode()
+    d = sha1(_NAMESPACE_BYTES + name, usedforsecurity=False).hexdigest()
+    return f"{d[:8]}-{d[8:12]}-5{d[13:16]}-{_VARIANT[d[16]]}{d[17:20]}-{d[20:32]}"
 
 
 def event_id(origin: Origin) -> str:

@@ -6,16 +6,19 @@ import json
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid5
 
 import jsonschema_rs
 import msgspec
 import pytest
 from cloudevents.core.bindings.kafka import KafkaMessage, from_kafka_event
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schemas import cloudevents, codec, generate, topics
 from schemas.dead_letters import REASONS, DeadLetter
 from schemas.events import Dosage, Drug, Ingredient, LabResult, Patient, Prescription
-from schemas.identity import alert_id, event_id
+from schemas.identity import NAMESPACE, alert_id, event_id, fixed_id
 from schemas.values import UNSET, Coding, Origin, Quantity
 
 ROOT = Path(topics.__file__).parent
@@ -173,3 +176,8 @@ def test_a_dead_letter_keeps_the_original_bytes_and_survives_its_headers() -> No
 def test_a_date_is_no_time() -> None:
     event = Patient(patient_id="p", source="s", record_id="r", occurred_at=AT, birth_date=date(9999, 1, 1))
     assert codec.decode_event(codec.encode(event)) == event
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"])) | st.integers()))
+def test_a_fixed_id_is_a_uuid_of_version_5(parts: list[str | int]) -> None:
+    assert fixed_id("event", *parts) == str(uuid5(NAMESPACE, "\x1f".join(("event", *map(str, parts)))))
