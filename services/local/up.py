@@ -70,6 +70,8 @@ def _addresses(stack: Stack) -> Table:
     table = Table("what", "where", box=None, pad_edge=False)
     if "notify" in stack.urls:
         table.add_row("page", f"{stack.urls['notify']}/")
+    if "ingest" in stack.urls:
+        table.add_row("FHIR", f"POST {stack.urls['ingest']}/fhir")
     for service, url in stack.urls.items():
         table.add_row(f"metrics of {service}", f"{url}/metrics")
     table.add_row("Kafka", stack.brokers)
