@@ -1,22 +1,34 @@
-"""One event or answer into a patient's state: the state after it and the alerts that changed. Pure."""
+"""One event, one answer or the passing of time into a patient's state: the state after it and the alerts that changed. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
 from knowledge.model import Knowledge
 from schemas.alerts import Alert
-from schemas.events import AnyEvent
+from schemas.events import AnyEvent, Dispensing, LabResult
 from schemas.feedback import Feedback
 from services.monitor.alerts import lifecycle
-from services.monitor.patient.apply import apply
+from services.monitor.alerts.cause import Cause, Merged, TimePassed
+from services.monitor.patient.apply import apply, at_time
+from services.monitor.patient.bounds import LAST, SHOWN, Need
+from services.monitor.patient.change import Change, between, everything
+from services.monitor.patient.clock import clinical_time
+from services.monitor.patient.medicines import order_named
+from services.monitor.patient.merge import joined
+from services.monitor.patient.obligation import Obligation, with_obligation, without
 from services.monitor.patient.state import PatientState
 from services.monitor.rules import RULES, Rule
 
 Result = tuple[PatientState, list[Alert]]
+
+LOOK_AGAIN = timedelta(days=1)
+"""When an alert that a person answered with "will monitor" asks again: with the next day's round. No pharmacology."""
+
+_BY_ID = {rule.id: rule for rule in RULES}
 
 
 def alert_key(rule: str, subject: str) -> str:
@@ -25,13 +37,43 @@ def alert_key(rule: str, subject: str) -> str:
 
 
 def take_event(state: PatientState | None, event: AnyEvent, knowledge: Knowledge, at: datetime) -> Result:
-    """Apply ``event`` and evaluate the rules that it touches. ``at`` is the monitor's time."""
-    after = apply(state, event, knowledge)
+    """Apply ``event`` and evaluate the rules that it touches. ``at`` is the monitor's time.
+
+    What was due before ``event`` happened is found first, so a feed of old dates gives what the same feed gave live.
+    """
     changed: list[Alert] = []
-    for rule in _to_evaluate(state, after, event, knowledge):
-        after, of_rule = _evaluate(rule, after, event, knowledge, at)
-        changed += of_rule
-    return after, changed
+    if state is not None:
+        state, changed = _until(state, clinical_time(event), knowledge, at)
+    after = _fulfilled(apply(state, event, knowledge, need(event, knowledge)), event)
+    after, more = evaluated(after, between(state, after), event, knowledge, at)
+    return after, changed + more
+
+
+def take_former(
+    state: PatientState | None,
+    former: PatientState,
+    patient_id: str,
+    merged: Merged,
+    knowledge: Knowledge,
+    at: datetime,
+) -> Result:
+    """Take over what was kept of ``former``, whose record was merged into that of ``patient_id``.
+
+    Each problem that stands is one alert: an open one goes on, and one that only the former record had is opened with the
+    answer that a person gave to it there.
+    """
+    state = state or PatientState(patient_id, former.clock, live=former.live)
+    after = joined(state, former, knowledge, lambda analyte: need_of(analyte, knowledge))
+    if after == state:
+        return state, []
+    after, changed = evaluated(after, everything(state, after), merged, knowledge, at)
+    answered = dict(after.open_alerts)
+    for key in after.open_alerts.keys() & former.open_alerts.keys() - state.open_alerts.keys():
+        alert = lifecycle.answered_before(answered[key], former.open_alerts[key], after.clock, at)
+        if alert is not answered[key]:
+            answered[key] = alert
+            changed.append(alert)
+    return replace(after, open_alerts=answered), changed
 
 
 def take_feedback(state: PatientState, feedback: Feedback, at: datetime) -> Result:
@@ -41,34 +83,136 @@ def take_feedback(state: PatientState, feedback: Feedback, at: datetime) -> Resu
             revisions = lifecycle.acknowledged(alert, feedback, state.clock, at)
             if revisions:
                 state = replace(state, open_alerts={**state.open_alerts, key: revisions[-1]})
+                if feedback.answer == "will_monitor" and revisions[-1].acknowledgement is not None:
+                    state = _to_look_again(state, feedback)
             return state, revisions
     return state, []
 
 
-def _to_evaluate(
-    before: PatientState | None, after: PatientState, event: AnyEvent, knowledge: Knowledge
-) -> Sequence[Rule]:
-    """The rules that the event touches, and when the clock moved those with an open alert: time may have ended it."""
-    moved = before is None or after.clock != before.clock
-    waiting = {alert.rule for alert in after.open_alerts.values()} if moved else set()
-    return [rule for rule in RULES if rule.id in waiting or rule.touched_by(event, knowledge)]
+def due(state: PatientState) -> datetime | None:
+    """When time alone next changes something: a due time, or the end of something that an open alert rests on. It may have
+    passed already, when the monitor was not running."""
+    waits = [each.due for each in state.obligations.values() if each.kind == "look_again" or each.due > state.clock]
+    ends = (_BY_ID[alert.rule].changes_at(alert, state) for alert in state.open_alerts.values() if alert.rule in _BY_ID)
+    return min((time for time in (*waits, *ends) if time is not None), default=None)
 
 
-def _evaluate(rule: Rule, state: PatientState, event: AnyEvent, knowledge: Knowledge, at: datetime) -> Result:
+def advance(state: PatientState, now: datetime, knowledge: Knowledge, at: datetime) -> Result:
+    """The wall clock has come to ``now``: what was due by then is found, in its order, each at its own time.
+
+    Only live patients have a wall clock; of others, and where nothing is due, ``state`` itself is given.
+    """
+    return _until(state, now, knowledge, at, inclusive=True) if state.live else (state, [])
+
+
+def need(event: AnyEvent, knowledge: Knowledge) -> Need:
+    """What rules read of the analyte of an event."""
+    return need_of(event.analyte, knowledge) if isinstance(event, LabResult) else SHOWN
+
+
+def need_of(analyte: str, knowledge: Knowledge) -> Need:
+    """What all rules together read of an analyte, and what is shown of it."""
+    joined = SHOWN
+    for rule in RULES:
+        needed = rule.needs(analyte, knowledge)
+        joined = joined if needed is None else joined.joined(needed)
+    return joined
+
+
+def evaluated(after: PatientState, change: Change, cause: Cause, knowledge: Knowledge, at: datetime) -> Result:
+    """The state with its alerts as they are after ``change``, which ``cause`` brought, and the alerts that changed."""
+    changed: list[Alert] = []
+    for rule in RULES:
+        parts = {*rule.touched(change, after, knowledge), *_ended_parts(rule, after)}
+        for part in sorted(parts):
+            after, of_part = _evaluate(rule, part, after, cause, knowledge, at)
+            changed += of_part
+    return after, changed
+
+
+def _until(
+    state: PatientState, time: datetime, knowledge: Knowledge, at: datetime, *, inclusive: bool = False
+) -> Result:
+    changed: list[Alert] = []
+    if time <= state.clock and not inclusive:
+        return state, changed
+    while (moment := due(state)) is not None and (moment < time or (inclusive and moment == time)):
+        before, state = state, at_time(state, moment)
+        state, asked = _asked_again(state, at)
+        state, more = evaluated(state, between(before, state), TimePassed(moment), knowledge, at)
+        changed += asked + more
+        if moment <= before.clock and not asked and not more:
+            break  # something that is over and changes nothing must not be waited for again and again
+    return state, changed
+
+
+def _ended_parts(rule: Rule, state: PatientState) -> Iterator[str]:
+    """The parts with an open alert that time may have ended."""
+    for alert in state.open_alerts.values():
+        if alert.rule == rule.id:
+            time = rule.changes_at(alert, state)
+            if time is not None and time <= state.clock:
+                yield rule.part_of(alert.subject)
+
+
+def _evaluate(rule: Rule, part: str, state: PatientState, cause: Cause, knowledge: Knowledge, at: datetime) -> Result:
     open_alerts = dict(state.open_alerts)
     changed: list[Alert] = []
-    findings = {finding.subject: finding for finding in rule.findings(state, knowledge)}
+    findings = {finding.subject: finding for finding in rule.findings(state, knowledge, part)}
     for key, known in state.open_alerts.items():
-        if known.rule == rule.id and known.subject not in findings:
-            changed.append(lifecycle.ended(known, rule, event, state, at))
+        if known.rule == rule.id and known.subject not in findings and rule.part_of(known.subject) == part:
+            changed.append(lifecycle.ended(known, rule, cause, state, at))
             del open_alerts[key]
     for subject, finding in findings.items():
         key = alert_key(rule.id, subject)
         if key not in open_alerts:
-            alert: Alert | None = lifecycle.opened(rule, finding, event, state, knowledge.version, at)
+            alert: Alert | None = lifecycle.opened(rule, finding, cause, state, knowledge.version, at)
         else:
             alert = lifecycle.updated(open_alerts[key], rule, finding, state, knowledge.version, at)
         if alert is not None:
             open_alerts[key] = alert
             changed.append(alert)
-    return replace(state, open_alerts=open_alerts), changed
+    return (replace(state, open_alerts=open_alerts), changed) if changed else (state, changed)
+
+
+def _to_look_again(state: PatientState, feedback: Feedback) -> PatientState:
+    since = max(state.clock, feedback.at) if state.live else state.clock
+    due = since + min(LOOK_AGAIN, LAST - since)
+    obligation = Obligation("look_again", feedback.alert_id, due, feedback.by, since)
+    return replace(state, obligations=with_obligation(state.obligations, obligation))
+
+
+def _asked_again(state: PatientState, at: datetime) -> Result:
+    """The alerts that a person wanted to see again by now; one that has ended is not waited for any more."""
+    came = {key: o for key, o in state.obligations.items() if o.kind == "look_again" and o.due <= state.clock}
+    if not came:
+        return state, []
+    ids = {each.subject for each in came.values()}
+    again = {
+        key: lifecycle.looked_at_again(alert, state.clock, at)
+        for key, alert in state.open_alerts.items()
+        if alert.alert_id in ids and alert.acknowledgement is not None
+    }
+    left = without(state.obligations, came)
+    return replace(state, obligations=left, open_alerts={**state.open_alerts, **again}), list(again.values())
+
+
+def _fulfilled(state: PatientState, event: AnyEvent) -> PatientState:
+    """Without the obligations that ``event`` fulfils."""
+    if not state.obligations:
+        return state
+    match event:
+        case LabResult(status="preliminary" | "final" | "corrected"):
+            kind, subject = "result", event.analyte
+        case Dispensing(status="dispensed"):
+            order_id = event.order_id if isinstance(event.order_id, str) else ""
+            kind, subject = "supply", order_named(state.orders, event.source, order_id) or ""
+        case _:
+            return state
+    time = clinical_time(event)
+    done = [
+        key
+        for key, each in state.obligations.items()
+        if (each.kind, each.subject) == (kind, subject) and time >= each.since
+    ]
+    return replace(state, obligations=without(state.obligations, done)) if done else state

@@ -10,18 +10,21 @@ from msgspec.structs import replace
 
 from knowledge.model import Knowledge
 from schemas import cloudevents, codec, topics
+from schemas.adoption import Adoption
 from schemas.alerts import Alert
 from schemas.dead_letters import DeadLetter
 from schemas.identity import fixed_id
 from schemas.values import broker_time
-from services.monitor import evaluate
-from services.monitor.patient import state as patient_state
+from services.monitor import evaluate, merging
+from services.monitor.alerts.cause import Merged
 from services.monitor.patient.picture import picture
 from services.monitor.patient.state import PatientState
+from services.monitor.patient.stored import decode, encode
 from services.streaming.handler import Outcome, Record, Send
 
 TOPICS = (topics.EVENTS, topics.FEEDBACK)
 
+Taken = tuple[PatientState | None, list[Alert], list[Send]]
 RecordClock = Callable[[Record], datetime]
 """The monitor's time when it handles a record: the system's, or in a replay without a broker one that follows from the
 record, so that the same records give the same alerts to the byte."""
@@ -47,22 +50,50 @@ class MonitorHandler:
             assert state is None or isinstance(state, PatientState)
             if state is not None and record.offset <= state.applied.get(record.topic, -1):
                 continue
-            after, alerts = self._take(record, state)
+            after, alerts, passed_on = self._take(record, state)
             if after is not None:
                 applied = {**after.applied, record.topic: record.offset}
                 changed[record.key] = replace(after, applied=applied)
             sends += map(_alert_record, alerts)
+            sends += passed_on
         for key, state in changed.items():
             if isinstance(state, PatientState):
                 sends += _new_picture(key, state, states.get(key))
         return Outcome(changed, sends)
 
-    def _take(self, record: Record, state: PatientState | None) -> tuple[PatientState | None, list[Alert]]:
-        value = record.value or b""
+    def tick(self, states: Mapping[bytes, object], now: datetime) -> Outcome:
+        """The wall clock has come to ``now`` for these patients. States that nothing was due for are left out; repeating a
+        tick after a crash gives the same alerts under the same ids."""
+        changed: dict[bytes, object | None] = {}
+        sends: list[Send] = []
+        for key, state in states.items():
+            assert isinstance(state, PatientState)
+            after, alerts = evaluate.advance(state, now, self._knowledge, now)
+            if after is not state:
+                changed[key] = after
+                sends += [*map(_alert_record, alerts), *_new_picture(key, after, state)]
+        return Outcome(changed, sends)
+
+    def _take(self, record: Record, state: PatientState | None) -> Taken:
+        value, at = record.value or b"", self._clock(record)
         if record.topic == topics.FEEDBACK:
             feedback = codec.decode_feedback(value)
-            return (None, []) if state is None else evaluate.take_feedback(state, feedback, self._clock(record))
-        return evaluate.take_event(state, codec.decode_event(value), self._knowledge, self._clock(record))
+            return (None, [], []) if state is None else (*evaluate.take_feedback(state, feedback, at), [])
+        message, hops = codec.decode_event_or_adoption(value), merging.hops_of(record)
+        if state is not None and merging.points_away(state):
+            if not merging.goes_on_here(state, hops):
+                return state, [], merging.passed_on(state, message, hops)
+            state = merging.revived(state)
+        if isinstance(message, Adoption):
+            former, cause = decode(message.state), Merged(message.former_id, message.at)
+            after, alerts = evaluate.take_former(state, former, message.patient_id, cause, self._knowledge, at)
+            return after, alerts, []
+        after, alerts = evaluate.take_event(state, message, self._knowledge, at)
+        pointer = merging.merge_of(after, message)
+        if pointer is None:
+            return after, alerts, []
+        left, withdrawn, sends = merging.ended(after, pointer, hops, message, at)
+        return left, alerts + withdrawn, sends
 
     def refuse(self, record: Record, error: Exception) -> list[Send]:
         undecodable = isinstance(error, (msgspec.DecodeError, ValueError))
@@ -80,10 +111,11 @@ class MonitorHandler:
         return [Send(topics.DEAD_LETTERS, record.key, letter.original, letter.headers())]
 
     def encode_state(self, state: object) -> bytes:
-        return patient_state.encode(state)
+        assert isinstance(state, PatientState)
+        return encode(state)
 
     def decode_state(self, stored: bytes) -> object:
-        return patient_state.decode(stored)
+        return decode(stored)
 
 
 def _alert_record(alert: Alert) -> Send:

@@ -10,7 +10,7 @@ from aiokafka import TopicPartition
 
 from schemas import topics
 from services.monitor.handler import TOPICS
-from services.monitor.patient import state as patient_state
+from services.monitor.patient.stored import decode
 from services.monitor.wiring import APP_ID
 from services.runtime.settings import Settings
 from services.runtime.topics import ensure_topics
@@ -31,7 +31,7 @@ async def show(settings: Settings, patient_id: str, tell: rebuild.Tell) -> dict[
             "the monitor keeps nothing of this patient: no event of theirs has come, or the id is another"
         )
     place = {"partition": found.partition, "offset": found.offset, "epoch": found.epoch, "bytes": len(found.value)}
-    return {"changelog": place, "state": _named(patient_state.decode(found.value))}
+    return {"changelog": place, "state": _named(decode(found.value))}
 
 
 def _named(value: Any) -> Any:

@@ -22,7 +22,7 @@ async def run(settings: Settings) -> int:
     """Run until SIGTERM or SIGINT; the exit code. Raises what keeps it from starting."""
     listener = listen(settings.host, settings.monitor_port)
     metrics = MonitorMetrics()
-    knowledge = load()
+    knowledge = load(settings.knowledge_dir)
     await ensure_topics(settings.brokers)
     engine = Engine(
         app_id=APP_ID,

@@ -65,6 +65,8 @@ def test_a_stop_ends_the_order_and_stays_until_it_goes_on() -> None:
     assert told(replace(FIRST, end=None), stop, version(3, "resumed", 10)).end is None
     assert told(FIRST, stop, version(3, "resumed", 10), version(4, "discontinued", 11)).end == at(11)
     assert told(FIRST, stop, version(3, "changed", 10, end=None)).end is None
+    late_plan = version(1, "changed", 0, end=at(30), recorded_at=at(1.5))
+    assert told(FIRST, stop, late_plan).end == at(9)
 
 
 def test_an_end_that_had_passed_when_the_order_was_resumed_is_not_its_end() -> None:
@@ -227,7 +229,7 @@ def test_an_order_entered_in_error_is_not_kept_for_ever_nor_any_number_of_orders
 def test_an_order_that_an_older_release_stored_is_filled_from() -> None:
     stored = play(replace(FIRST, dosage=replace(FIRST.dosage, text="at night")))
     (known,) = stored.orders.values()
-    former = replace(known, versions=(), dose=None, strengths={}, stopped=None)
+    former = replace(known, versions=(), dose=None, strengths={}, stopped=None, unsaid="")
     state, _ = take_event(replace(stored, orders={"ward\x1fo": former}), version(2, "held"), KNOWLEDGE, NOW)
     (found,) = state.orders.values()
     assert (found.label, found.ingredients, found.route, found.dosage) == (

@@ -17,9 +17,13 @@ from schemas.events import AnyEvent, Dosage, Drug, Ingredient, Prescription
 from schemas.values import Quantity
 from services.monitor.evaluate import take_event
 from services.monitor.handler import MonitorHandler
+from services.monitor.patient.bounds import SHOWN, Need
+from services.monitor.patient.clock import end_of_day
 from services.monitor.patient.dose import daily_mg
 from services.monitor.patient.picture import picture
-from services.monitor.patient.state import KEEP_ENDED_ORDERS, MAX_RESULTS, PatientState, decode, encode
+from services.monitor.patient.results import with_result
+from services.monitor.patient.state import KEEP_ENDED_ORDERS, PatientState
+from services.monitor.patient.stored import decode, encode
 from services.streaming.handler import Record
 from services.streaming.memory import MemoryEngine
 from tests.support.clinical import KNOWLEDGE, STATIN, SmallKnowledge, at, interaction, lab, limit, order, pair, patient
@@ -106,8 +110,24 @@ def test_a_rank_grows_with_the_distance_from_the_limit() -> None:
 
 
 def test_the_evidence_kept_of_one_analyte_is_bounded_and_the_newest() -> None:
-    state, _ = play(*(lab("sodium", 140, hours) for hours in range(MAX_RESULTS + 5)))
-    assert [r.at for r in state.results["sodium"]] == [at(hours) for hours in range(5, MAX_RESULTS + 5)]
+    state, _ = play(*(lab("sodium", 140, hours) for hours in range(100)))
+    assert [r.at for r in state.results["sodium"]] == [at(hours) for hours in range(100 - SHOWN.newest, 100)]
+
+
+def test_what_is_kept_of_an_analyte_follows_from_what_rules_declare() -> None:
+    day, hourly = end_of_day(at(100)), [lab("sodium", 140, hours) for hours in range(100)]
+
+    def kept(need: Need) -> int:
+        results: Any = {}
+        for event in hourly:
+            results = with_result(results, event, day, need)
+        return len(results["sodium"])
+
+    assert kept(Need(newest=10)) == 10
+    assert kept(Need(newest=1, within=day - at(80))) == 20
+    assert kept(Need(newest=1, within=timedelta(days=30), most=50)) == 50
+    both = Need(newest=3, within=timedelta(days=2)).joined(Need(newest=5, most=70))
+    assert both == Need(newest=5, within=timedelta(days=2), most=70)
 
 
 # --- the daily dose
@@ -301,7 +321,8 @@ def test_orders_in_the_year_one_are_taken() -> None:
 def test_an_order_is_kept_for_a_time_after_its_end() -> None:
     ended = order("simvastatin", 0, end=at(1))
     kept = at(1) + KEEP_ENDED_ORDERS
-    for when, known in ((kept - timedelta(seconds=1), True), (kept, False)):
+    # the age counts in whole days of the patient's clock
+    for when, known in ((kept - timedelta(days=1), True), (kept, False)):
         state, _ = play(ended, order("clarithromycin", occurred_at=when))
         assert ("ward\x1fsimvastatin" in state.orders) is known
 

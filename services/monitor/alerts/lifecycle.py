@@ -12,10 +12,9 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from schemas.alerts import Acknowledgement, Alert, Change, HistoryEntry, Implicated
-from schemas.events import AnyEvent
 from schemas.feedback import Feedback
-from schemas.identity import alert_id
 from schemas.values import SEVERITIES, Severity
+from services.monitor.alerts.cause import Cause, Merged, TimePassed, opened_id
 from services.monitor.patient.state import PatientState
 from services.monitor.rules.rule import Finding, Rule
 
@@ -25,10 +24,10 @@ MAX_HISTORY = 1000
 _WRONG = frozenset({"corrected", "cancelled", "entered_in_error"})
 
 
-def opened(rule: Rule, finding: Finding, event: AnyEvent, state: PatientState, knowledge: str, at: datetime) -> Alert:
-    """A new episode, opened by ``event``. ``at`` is the monitor's time."""
+def opened(rule: Rule, finding: Finding, cause: Cause, state: PatientState, knowledge: str, at: datetime) -> Alert:
+    """A new episode, opened by ``cause``. ``at`` is the monitor's time."""
     alert = Alert(
-        alert_id=alert_id(rule.id, state.patient_id, finding.subject, event),
+        alert_id=opened_id(rule.id, state.patient_id, finding.subject, cause),
         revision=0,
         patient_id=state.patient_id,
         rule=rule.id,
@@ -90,11 +89,11 @@ def updated(
     return _changed(alert, "attention" if asks_again else "updated", state.clock, finding.summary, at, facts=facts)
 
 
-def ended(alert: Alert, rule: Rule, event: AnyEvent, state: PatientState, at: datetime) -> Alert:
-    """The alert resolved, or withdrawn when ``event`` says that one of its facts was wrong."""
+def ended(alert: Alert, rule: Rule, cause: Cause, state: PatientState, at: datetime) -> Alert:
+    """The alert resolved, or withdrawn when ``cause`` says that one of its facts was wrong."""
     why = rule.ended(alert, state)
-    if _takes_back(event, alert.implicated):
-        status = event.status  # type: ignore[union-attr]
+    status = _takes_back(cause, alert.implicated)
+    if status:
         wrong = f"A fact behind this alert was {status.replace('_', ' ')}. {why}"
         return _changed(replace(alert, status="withdrawn"), "withdrawn", state.clock, wrong, at)
     return _changed(replace(alert, status="resolved"), "resolved", state.clock, why, at)
@@ -125,10 +124,37 @@ def acknowledged(alert: Alert, feedback: Feedback, clock: datetime, at: datetime
     return [noted, _changed(replace(noted, acknowledgement=None), "attention", clock, why, at)]
 
 
-def _takes_back(event: AnyEvent, facts: tuple[Implicated, ...]) -> bool:
-    if getattr(event, "status", None) not in _WRONG:
-        return False
-    return any((fact.source, fact.record_id) == (event.source, event.record_id) for fact in facts)
+def merged_away(alert: Alert, into: str, clock: datetime, at: datetime) -> Alert:
+    """The alert withdrawn because its patient's record is continued under the id ``into``: what still stands is opened there."""
+    why = f"This record is continued as patient {into}; what still stands is an alert of that record."
+    return _changed(replace(alert, status="withdrawn"), "withdrawn", clock, why, at)
+
+
+def answered_before(alert: Alert, former: Alert, clock: datetime, at: datetime) -> Alert:
+    """A new alert with the answer that a person gave to the same problem under a former id, unless it is graver now."""
+    answer = former.acknowledgement
+    if answer is None or _worse(alert.severity, alert.rank, former.severity, former.rank):
+        return alert
+    said = answer.comment or answer.reason
+    why = f"Answered as an alert of patient {former.patient_id}, whose record is part of this one: {said}"
+    return _changed(
+        replace(alert, acknowledgement=answer), "acknowledged", clock, why, at, by=answer.by, reason=answer.reason
+    )
+
+
+def looked_at_again(alert: Alert, clock: datetime, at: datetime) -> Alert:
+    """The alert asks for attention because the time has come at which a person wanted to see it again."""
+    why = "The time to look again has come."
+    return _changed(replace(alert, acknowledgement=None), "attention", clock, why, at)
+
+
+def _takes_back(cause: Cause, facts: tuple[Implicated, ...]) -> str:
+    """The status by which an event takes back one of the facts; empty when it does not."""
+    if isinstance(cause, TimePassed | Merged):
+        return ""
+    status = str(getattr(cause, "status", ""))
+    named = any((fact.source, fact.record_id) == (cause.source, cause.record_id) for fact in facts)
+    return status if named and status in _WRONG else ""
 
 
 def _worse(severity: Severity, rank: float, than_severity: Severity, than_rank: float) -> bool:

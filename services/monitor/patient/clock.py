@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from schemas.events import Event
+from services.monitor.patient.bounds import LAST
 
 
 def clinical_time(event: Event) -> datetime:
@@ -21,3 +22,14 @@ def advanced(clock: datetime | None, event: Event) -> datetime:
     """The patient's clock after an event: it only goes forward."""
     time = clinical_time(event)
     return time if clock is None or time > clock else clock
+
+
+def end_of_day(clock: datetime) -> datetime:
+    """What ages are counted from: the age of a thing changes once a day and not with each event, so that what is kept does
+    not depend on which event of a day came last."""
+    try:
+        clock = clock.astimezone(UTC)
+    except OverflowError:  # in the first or the last hours of the calendar
+        clock = clock.replace(tzinfo=UTC)
+    start = clock.replace(hour=0, minute=0, second=0, microsecond=0)
+    return start + min(timedelta(days=1), LAST - start)

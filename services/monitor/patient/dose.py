@@ -31,3 +31,17 @@ def _milligrams_each(unit: str, strength: Quantity | None, alone: bool) -> float
     if unit not in _UNITS_OF_FORM or strength is None or of_strength is None or strength.value <= 0:
         return None
     return strength.value * of_strength
+
+
+def days_of(quantity: Quantity, dose: Quantity | None, frequency: float | None) -> float | None:
+    """How many days a quantity lasts at the upper end of the dose; None when they do not share a unit, or one is not known."""
+    if dose is None or frequency is None or frequency <= 0 or not _same_unit(quantity.unit, dose.unit):
+        return None
+    amount = dose.value if dose.high is None else max(dose.value, dose.high)
+    a_day = amount * frequency
+    return quantity.value / a_day if a_day > 0 else None
+
+
+def _same_unit(one: str, other: str) -> bool:
+    one, other = one.strip().lower(), other.strip().lower()
+    return one == other or {one, other} <= _UNITS_OF_FORM

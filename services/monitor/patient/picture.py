@@ -2,21 +2,52 @@
 
 from __future__ import annotations
 
-from schemas.patients import Lab, Medicine, PatientPicture, Problem
-from schemas.values import SEVERITIES
-from services.monitor.patient.state import Order, PatientState, Result
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+from msgspec import UNSET
+
+from schemas import events
+from schemas.patients import (
+    Allergy,
+    Basis,
+    Condition,
+    KidneyFunction,
+    Lab,
+    Measurement,
+    Medicine,
+    PatientPicture,
+    Problem,
+    Reading,
+)
+from schemas.values import SEVERITIES, Known, Quantity
+from services.monitor.patient import medicines
+from services.monitor.patient.bounds import LAST
+from services.monitor.patient.kidney import Estimate, ckd_epi, cockcroft_gault, schwartz
+from services.monitor.patient.known import known_or
+from services.monitor.patient.order import Order
+from services.monitor.patient.result import Result
+from services.monitor.patient.state import PatientState
+
+_RESTS_ON: dict[Literal["order", "supply", "dose"], Basis] = {
+    "order": "order",
+    "supply": "dispensing",
+    "dose": "administration",
+}
+_OVER = ("inactive", "resolved")
 
 
 def picture(state: PatientState) -> PatientPicture:
     """What is in force and open at the patient's clock, in a fixed order: gravest problem first, then by name."""
-    orders = [o for o in state.orders.values() if not o.void and (o.acts_until is None or o.acts_until > state.clock)]
     alerts = sorted(state.open_alerts.values(), key=lambda a: (SEVERITIES.index(a.severity), -a.rank, a.subject))
     return PatientPicture(
         patient_id=state.patient_id,
         clock=state.clock,
-        medicines=tuple(_medicine(o) for o in sorted(orders, key=lambda o: (o.label.lower(), o.source, o.record_id))),
+        medicines=tuple(sorted(_medicines(state), key=lambda m: (m.label.lower(), m.source, m.record_id))),
         labs=tuple(
-            _lab(analyte, newest) for analyte in sorted(state.results) if analyte and (newest := state.newest(analyte))
+            _lab(analyte, newest, _before(state, analyte, newest))
+            for analyte in sorted(state.results)
+            if analyte and (newest := state.newest(analyte))
         ),
         open=tuple(
             Problem(
@@ -33,10 +64,57 @@ def picture(state: PatientState) -> PatientPicture:
         sex=state.sex,
         facility=state.facility,
         unit=state.unit,
+        weight=_measurement(state, "weight"),
+        height=_measurement(state, "height"),
+        kidney=tuple(_kidney(state)),
+        allergies=_allergies(state.allergies),
+        conditions=_conditions(state),
+        merged_into=state.merged.into if state.merged is not None and state.merged.follows else "",
+        **_pregnancy(state),
+        **_stay(state.stay),
     )
 
 
-def _medicine(order: Order) -> Medicine:
+def _medicines(state: PatientState) -> Iterator[Medicine]:
+    """What is in force, and what is ordered and does not act now: held, or not begun."""
+    shown = set()
+    for medicine in state.in_force(state.clock):
+        if medicine.order is not None:
+            shown.add((medicine.order.source, medicine.order.record_id))
+        yield _in_force(medicine)
+    for order in state.orders.values():
+        over = order.void or (order.acts_until is not None and order.acts_until <= state.clock)
+        if not over and (order.source, order.record_id) not in shown:
+            yield _ordered(order)
+
+
+def _in_force(medicine: medicines.Medicine) -> Medicine:
+    given, supplies, order = medicine.last_given, medicine.supplies, medicine.order
+    rests_on = _RESTS_ON[medicine.by]
+    record = order or (max(supplies, key=lambda each: each.first_seen) if supplies else None) or given
+    assert record is not None  # each medicine rests on one of them
+    until = order.end if order is not None and rests_on == "order" else medicine.until
+    return Medicine(
+        source=record.source,
+        record_id=record.record_id,
+        label=medicine.label,
+        ingredients=medicine.ingredients,
+        route=medicine.route,
+        dosage=record.dosage if isinstance(record, Order) else "",
+        form=record.form if isinstance(record, Order) else "",
+        start=medicine.starts,
+        # how long a dose counts is a rule of ours and no end
+        end=None if rests_on == "administration" or until == LAST else until,
+        rests_on=rests_on,
+        one_time=(order is not None and order.one_time) or False,
+        running=medicine.running,
+        last_given=given.at if given is not None else None,
+        last_dose=_quantity(given.what.dose or given.what.rate) if given is not None else "",
+        last_dispensed=max((each.first_seen for each in supplies), default=None),
+    )
+
+
+def _ordered(order: Order) -> Medicine:
     return Medicine(
         source=order.source,
         record_id=order.record_id,
@@ -44,13 +122,130 @@ def _medicine(order: Order) -> Medicine:
         ingredients=order.ingredients,
         route=order.route,
         dosage=order.dosage,
+        form=order.form,
         start=order.starts,
         end=order.end,
         held=order.held,
+        one_time=order.one_time or False,
     )
 
 
-def _lab(analyte: str, result: Result) -> Lab:
+def _quantity(quantity: Quantity | None) -> str:
+    if quantity is None:
+        return ""
+    high = "" if quantity.high is None else f"-{quantity.high:.10g}"
+    return f"{quantity.value:.10g}{high} {quantity.unit}".strip()
+
+
+def _measurement(state: PatientState, kind: Literal["weight", "height"]) -> Measurement | None:
+    fact = state.measure(kind, state.clock)
+    if fact is None or fact.what.value is None:
+        return None
+    return Measurement(value=fact.what.value, unit=fact.what.unit, at=fact.at, method=fact.what.method)
+
+
+def _kidney(state: PatientState) -> Iterator[KidneyFunction]:
+    """Estimates from the newest creatinine, when it is a number that can be true."""
+    newest = state.newest("creatinine")
+    years = state.years(newest.at) if newest is not None else None
+    if newest is None or newest.value is None or not newest.sure or newest.unit != "mg/dL" or years is None:
+        return
+    creatinine, found = newest.value, list[Estimate | None]()
+    weight, height = _in_unit(state, "weight", "kg"), _in_unit(state, "height", "cm")
+    match state.sex:
+        case "female" | "male" as sex:
+            found.append(ckd_epi(creatinine, years, sex))
+            if weight is not None:
+                found.append(cockcroft_gault(creatinine, years, sex, weight, height))
+    if height is not None:
+        found.append(schwartz(creatinine, years, height))
+    for each in found:
+        if each is not None:
+            yield KidneyFunction(
+                formula=each.formula, value=round(each.value, 1), unit=each.unit, at=newest.at, weight=each.weight
+            )
+
+
+def _in_unit(state: PatientState, kind: Literal["weight", "height"], unit: str) -> float | None:
+    found = _measurement(state, kind)
+    return found.value if found is not None and found.unit.lower() == unit else None
+
+
+def _allergies(allergies: Sequence[events.Allergy] | None) -> Known[tuple[Allergy, ...]]:
+    if allergies is None:
+        return UNSET
+    return tuple(sorted(map(_allergy, allergies), key=lambda each: (each.label.lower(), each.reaction, each.kind)))
+
+
+def _allergy(allergy: events.Allergy) -> Allergy:
+    drug = allergy.substance
+    ingredients = tuple(sorted({each.name for each in drug.ingredients}))
+    coded = next((coding.display or coding.code for coding in drug.codings), "")
+    return Allergy(
+        label=drug.text or " / ".join(ingredients) or coded,
+        ingredients=ingredients,
+        reaction=known_or(allergy.reaction, ""),
+        severity=known_or(allergy.severity, ""),
+        kind=known_or(allergy.kind, ""),
+        verification=known_or(allergy.verification, ""),
+    )
+
+
+def _conditions(state: PatientState) -> Known[tuple[Condition, ...]]:
+    """Present ones first; what several stays list alike is one."""
+    if all(fact.void for fact in state.condition_facts.values()):
+        return UNSET
+    shown = set(map(_condition, state.conditions))
+    return tuple(
+        sorted(
+            shown, key=lambda each: (each.status in _OVER, each.label.lower(), each.code, str(each.onset), each.status)
+        )
+    )
+
+
+def _present_first(condition: Condition) -> tuple[bool, str, str, str, str]:
+    name = condition.label.lower()
+    return (condition.status in _OVER, name, condition.code, str(condition.onset), condition.status)
+
+
+def _condition(condition: events.Condition) -> Condition:
+    coding = condition.codings[0]
+    return Condition(
+        label=next((each.display for each in condition.codings if each.display), ""),
+        code=f"{coding.system} {coding.code}",
+        status=known_or(condition.status, ""),
+        onset=known_or(condition.onset, None),
+    )
+
+
+def _pregnancy(state: PatientState) -> dict[str, Any]:
+    said: dict[str, Any] = {}
+    if "pregnancy" in state.patient_versions:
+        known = state.pregnancy
+        said["pregnant"] = None if known is None else known.pregnant
+        said["due_date"] = None if known is None else known_or(known.due_date, None)
+    if "lactating" in state.patient_versions:
+        said["lactating"] = state.lactating
+    return said
+
+
+def _stay(stay: events.Stay | None) -> dict[str, Any]:
+    if stay is None:
+        return {}
+    return {
+        "encounter": known_or(stay.encounter_class, ""),
+        "admitted_at": known_or(stay.admitted_at, None),
+        "discharged_at": known_or(stay.discharged_at, None),
+    }
+
+
+def _before(state: PatientState, analyte: str, newest: Result) -> Result | None:
+    """The newest valid result of an earlier time: two of one time are two looks at one thing, and no course."""
+    earlier = (result for result in reversed(state.results[analyte]) if not result.void and result.at < newest.at)
+    return next(earlier, None)
+
+
+def _lab(analyte: str, result: Result, before: Result | None) -> Lab:
     return Lab(
         analyte=analyte,
         value=result.value,
@@ -58,4 +253,27 @@ def _lab(analyte: str, result: Result) -> Lab:
         at=result.at,
         comparator=result.comparator,
         text=result.text,
+        label=result.label,
+        received=result.received,
+        remark=result.remark,
+        status=_not_final(result.status),
+        before=None if before is None else _reading(before),
     )
+
+
+def _reading(result: Result) -> Reading:
+    return Reading(
+        at=result.at,
+        value=result.value,
+        unit=result.unit,
+        comparator=result.comparator,
+        text=result.text,
+        received=result.received,
+    )
+
+
+def _not_final(status: str) -> Literal["", "preliminary", "corrected"]:
+    match status:
+        case "preliminary" | "corrected":
+            return status
+    return ""

@@ -1,189 +1,49 @@
 """The state of one patient: what rules read. A state is never changed in place; ``apply`` gives a new one.
 
-Stored as msgpack arrays: fields may be added at the end with a default, never moved or removed.
+What it is made of stands beside: ``order`` (orders and supplies), ``result``, ``fact`` (doses and what is known of the
+person), ``obligation``. ``stored`` is its form on disk: fields may be added at the end with a default, never moved or removed.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, timedelta
 
-import msgspec
 from msgspec import Struct
 
 from schemas.alerts import Alert
-from schemas.values import Origin, Quantity
-from services.monitor.patient.dose import daily_mg
+from schemas.events import Allergy, Condition, Goals, Pregnancy, Procedure, Stay, Traits
+from services.monitor.patient import medicines
+from services.monitor.patient.bounds import KEEP_ENDED_ORDERS, LAST, MAX_ORDERS, MAX_VERSIONS, ONCE_COUNTS
+from services.monitor.patient.fact import Fact, Given, Measure
+from services.monitor.patient.known import known_or
+from services.monitor.patient.medicines import Medicine
+from services.monitor.patient.obligation import Obligation
+from services.monitor.patient.order import Dose, Order, Precedence, Version, thing_key
+from services.monitor.patient.result import Result
 
-FORMAT = 1
-MAX_RESULTS = 60
-"""Results kept of one analyte, the newest by clinical time; enough for hourly values over two days and a half. Beside
-them the newest time of each kind is kept, so that no number of void results pushes out the one that counts."""
-KEEP_ENDED_ORDERS = timedelta(days=400)
-"""How long an order is kept after it ended or was entered in error, by the patient's clock: a year's look-back and room for
-late facts."""
-MAX_ORDERS = 1000
-"""Orders kept of one patient; those go first that are over, then those that nothing was heard of for longest."""
-MAX_VERSIONS = 30
-"""Versions kept of one order; the oldest are then told as one."""
-ONCE_COUNTS = timedelta(days=1)
-"""How long a single dose counts after it was due. No pharmacology: the time in which a late feed and a person who is to see
-its alert still meet it."""
-LAST = datetime.max.replace(tzinfo=UTC)
+FORMAT = 2
 OLDEST_AGE = 130
 """Years. No person on record has lived longer (122 years, Jeanne Calment), so a birth date further back is not one."""
 
-Precedence = tuple[int, float, int, str]
-"""Which of two versions of a thing stands: version, then time recorded, then status, then content as a last word."""
 
+class Pointer(Struct, frozen=True, array_like=True):
+    """Under which id the record of this patient is continued, by whose word. ``follows`` is false when a newer merge made
+    this one the record that is continued after all."""
 
-class Dose(Struct, frozen=True, array_like=True):
-    """How much and how often, as a version says it."""
-
-    text: str
-    amount: Quantity | None
-    frequency: float | None
-
-
-class Version(Struct, frozen=True, array_like=True):
-    """What one version of an order says, and nothing that it leaves out.
-
-    An empty ``label`` names no medicine; None is "not said" for ``form``, ``route`` (an empty text: said to be unknown),
-    ``dose``, ``start`` and ``one_time``; ``end`` counts where ``says_end``. ``stopped`` is the time of a stop. ``systemic`` is
-    what form and route mean together.
-    """
-
-    precedence: Precedence
-    status: str
-    at: datetime
-    origin: Origin | None
-    label: str
-    ingredients: tuple[str, ...]
-    strengths: dict[str, Quantity]
-    form: str | None
-    route: str | None
-    systemic: bool
-    dose: Dose | None
-    start: datetime | None
-    end: datetime | None
-    says_end: bool
-    stopped: datetime | None
-    one_time: bool | None
-
-
-class Order(Struct, frozen=True, array_like=True):
-    """A prescription as its versions tell it: all but ``versions`` follows from them. ``first_seen`` is the earliest clinical
-    time of any version.
-
-    ``end`` is exclusive, the planned one or that of a stop (``stopped``), whichever is first; None when it is open. ``held``
-    and ``void`` (entered in error) are not in force. ``daily_mg`` is the daily dose of the only ingredient. ``said`` is no
-    longer written.
-    """
-
-    source: str
-    record_id: str
-    version: int
-    precedence: Precedence
-    status: str
-    label: str
-    ingredients: tuple[str, ...]
-    systemic: bool
-    route: str
-    form: str
-    dosage: str
-    daily_mg: float | None
-    start: datetime | None
-    end: datetime | None
-    first_seen: datetime
-    held: bool
-    void: bool
-    origin: Origin | None
-    said: dict[str, Precedence] = {}
-    stopped: datetime | None = None
-    dose: Dose | None = None
-    strengths: dict[str, Quantity] = {}
-    one_time: bool | None = None
-    versions: tuple[Version, ...] = ()
-
-    @property
-    def starts(self) -> datetime:
-        return self.start if self.start is not None else self.first_seen
-
-    @property
-    def acts_until(self) -> datetime | None:
-        """Exclusive; None when it is open. A single dose, which may end as it starts, counts for a while after it."""
-        if self.stopped is not None or (self.end is not None and self.end < self.starts):
-            return self.end
-        once = self.end == self.starts if self.one_time is None else self.one_time
-        if not once:
-            return self.end
-        counts = self.starts + min(ONCE_COUNTS, LAST - self.starts)
-        return counts if self.end is None else max(counts, self.end)
-
-    @property
-    def last_heard(self) -> datetime:
-        return max((version.at for version in self.versions), default=self.first_seen)
-
-    def over(self, now: datetime) -> bool:
-        """Whether it can no longer act: ended, held or entered in error."""
-        return self.void or self.held or (self.acts_until is not None and self.acts_until <= now)
-
-    def acts_at(self, time: datetime) -> bool:
-        """Whether ``time`` is in its period, whatever the clock says."""
-        return self.starts <= time and (self.acts_until is None or time < self.acts_until)
-
-    def overlaps(self, other: Order) -> bool:
-        """Whether the two are in force at some common time."""
-        later = max(self.starts, other.starts)
-        return self.acts_at(later) and other.acts_at(later)
-
-    def daily_mg_of(self, ingredient: str) -> float | None:
-        """The daily dose of one of its ingredients; None when it is not known."""
-        if self.dose is None:
-            return self.daily_mg if not self.versions else None
-        alone = self.ingredients == (ingredient,)
-        return daily_mg(self.dose.amount, self.dose.frequency, self.strengths.get(ingredient), alone=alone)
-
-
-class Result(Struct, frozen=True, array_like=True):
-    """A laboratory result; ``value`` is canonical, None where it could not be converted. ``received`` is it as its laboratory
-    wrote it, with comparator and unit; ``remark`` is what ingest said of it.
-
-    ``void``: cancelled or entered in error, kept so that an older version arriving late does not revive it.
-    """
-
-    source: str
-    record_id: str
-    version: int
-    precedence: Precedence
-    at: datetime
-    value: float | None
-    unit: str
-    comparator: str
-    text: str
-    label: str
-    status: str
-    void: bool
-    origin: Origin | None
-    received: str = ""
-    remark: str = ""
-
-    @property
-    def measured(self) -> bool:
-        """Whether it is valid and has a number. "Haemolysed" has none and does not make an older one untrue."""
-        return not self.void and self.value is not None
-
-    @property
-    def sure(self) -> bool:
-        """Whether it is one number that can be true."""
-        return self.measured and not self.comparator and self.remark != "implausible"
+    into: str
+    by: Precedence
+    follows: bool = True
 
 
 class PatientState(Struct, frozen=True, array_like=True):
     """Everything that is kept of a patient.
 
-    ``clock`` is the patient's clinical time. ``orders`` by source and record id; ``results`` by analyte, oldest first, and
-    under the empty name those that took another back and name no analyte; ``open_alerts`` by rule and subject. ``applied`` is
-    the last offset applied of each source topic; a record at or below it has been applied.
+    ``clock`` is the patient's clinical time. ``orders``, ``supplies``, ``doses`` and the facts of the person by source and
+    record id; ``results`` by analyte, oldest first, and under the empty name those that took another back and name no
+    analyte; ``open_alerts`` by rule and subject. ``applied`` is the last offset applied of each source topic; a record at or
+    below it has been applied. ``live``: whether any event came from a running feed, so that the wall clock counts.
+    ``patient_versions`` says which version of a patient event a plain field is from. ``former_ids`` were merged into this one.
     """
 
     patient_id: str
@@ -194,18 +54,77 @@ class PatientState(Struct, frozen=True, array_like=True):
     sex: str = ""
     facility: str = ""
     unit: str = ""
-    patient_versions: dict[str, Precedence] = {}
-    orders: dict[str, Order] = {}
-    results: dict[str, tuple[Result, ...]] = {}
-    open_alerts: dict[str, Alert] = {}
+    patient_versions: Mapping[str, Precedence] = {}
+    orders: Mapping[str, Order] = {}
+    results: Mapping[str, tuple[Result, ...]] = {}
+    open_alerts: Mapping[str, Alert] = {}
+    supplies: Mapping[str, Order] = {}
+    doses: Mapping[str, Fact[Given]] = {}
+    measures: Mapping[str, Fact[Measure]] = {}
+    condition_facts: Mapping[str, Fact[tuple[Condition, ...]]] = {}
+    allergy_facts: Mapping[str, Fact[tuple[Allergy, ...]]] = {}
+    stays: Mapping[str, Fact[Stay]] = {}
+    pregnancy: Pregnancy | None = None
+    lactating: bool | None = None
+    goals: Goals | None = None
+    traits: Traits | None = None
+    procedures: tuple[Procedure, ...] | None = None
+    obligations: Mapping[str, Obligation] = {}
+    live: bool = False
+    merged: Pointer | None = None
+    former_ids: tuple[str, ...] = ()
 
-    def in_force(self) -> list[Order]:
-        """The orders that act now or will, by the patient's clock."""
-        return [order for order in self.orders.values() if not order.over(self.clock)]
+    def in_force(self, at: datetime) -> list[Medicine]:
+        """The medicines in force at an instant, with what they rest on, by what is known now."""
+        return medicines.in_force(self.orders, self.supplies, self.doses, at)
+
+    def acting(self) -> Iterator[Order]:
+        """The orders that act now or will, by the patient's clock, and the supplies whose order is not known."""
+        for order in self.orders.values():
+            if not order.over(self.clock):
+                yield order
+        for supply in self.supplies.values():
+            if not supply.over(self.clock) and not medicines.order_named(self.orders, supply.source, supply.order_id):
+                yield supply
+
+    def order(self, source: str, record_id: str) -> Order | None:
+        """An order or a supply by its record."""
+        key = thing_key(source, record_id)
+        return self.orders.get(key) or self.supplies.get(key)
 
     def newest(self, analyte: str) -> Result | None:
         """The newest valid result of an analyte, whatever it says."""
         return next((result for result in reversed(self.results.get(analyte, ())) if not result.void), None)
+
+    def measure(self, kind: str, at: datetime | None = None) -> Fact[Measure] | None:
+        """The newest valid measurement of a kind, at or before a time when one is given."""
+        found = (
+            fact for fact in self.measures.values() if fact.what.kind == kind and not fact.void
+            and fact.what.value is not None and (at is None or fact.at <= at)
+        )  # fmt: skip
+        return max(found, key=lambda fact: (fact.at, fact.key), default=None)
+
+    @property
+    def conditions(self) -> list[Condition]:
+        """What the patient has or had, as the sources list it; what was refuted is left out."""
+        listed = (each for fact in self.condition_facts.values() if not fact.void for each in fact.what)
+        return [each for each in listed if each.status != "refuted"]
+
+    @property
+    def allergies(self) -> list[Allergy] | None:
+        """Known allergies and intolerances; empty: none is known of; None: nobody has said."""
+        facts = [fact for fact in self.allergy_facts.values() if not fact.void]
+        wrong = ("refuted", "entered_in_error")
+        return [each for fact in facts for each in fact.what if each.verification not in wrong] if facts else None
+
+    @property
+    def stay(self) -> Stay | None:
+        """Where the patient is, or was last: the newest stay that has not ended, or else the newest."""
+        valid = [fact for fact in self.stays.values() if not fact.void]
+        newest = max(
+            valid, key=lambda fact: (known_or(fact.what.discharged_at, None) is None, fact.at, fact.key), default=None
+        )
+        return newest.what if newest is not None else None
 
     def age(self, at: datetime) -> timedelta | None:
         """Age at a time; None when it is unknown or the birth date cannot be."""
@@ -222,10 +141,24 @@ class PatientState(Struct, frozen=True, array_like=True):
         return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
 
 
-def thing_key(source: str, record_id: str) -> str:
-    """The key of an order in a state."""
-    return f"{source}\x1f{record_id}"
-
-
-encode = msgspec.msgpack.Encoder(order="sorted").encode
-decode = msgspec.msgpack.Decoder(PatientState).decode
+__all__ = [
+    "FORMAT",
+    "KEEP_ENDED_ORDERS",
+    "LAST",
+    "MAX_ORDERS",
+    "MAX_VERSIONS",
+    "ONCE_COUNTS",
+    "Dose",
+    "Fact",
+    "Given",
+    "Measure",
+    "Medicine",
+    "Obligation",
+    "Order",
+    "PatientState",
+    "Pointer",
+    "Precedence",
+    "Result",
+    "Version",
+    "thing_key",
+]

@@ -6,14 +6,15 @@ ends when a newer result says that it is not critical, never because the old one
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Literal
 
 from knowledge.model import CriticalLimit, Knowledge
 from schemas.alerts import Alert
-from schemas.events import AnyEvent, LabResult, Patient
+from services.monitor.patient.bounds import Need
+from services.monitor.patient.change import Change
 from services.monitor.patient.state import PatientState, Result
 from services.monitor.rules.rule import Finding, implicate_result
 
@@ -28,6 +29,9 @@ NEWBORN = timedelta(days=28)
 """WHO: the newborn period is the first 28 days of life."""
 ADULT_YEARS = 18
 
+_NEEDS = Need(newest=3)
+"""The newest result decides; the others are there to fall back on when it is cancelled or corrected to another analyte."""
+
 
 class CriticalLab:
     """One finding for each analyte and direction."""
@@ -36,20 +40,30 @@ class CriticalLab:
     version = "1"
     family = "laboratory"
 
-    def touched_by(self, event: AnyEvent, knowledge: Knowledge) -> bool:
-        # a birth date that becomes known changes the limits; a result without an analyte may take back one that has one
-        return isinstance(event, Patient | LabResult)
+    def needs(self, analyte: str, knowledge: Knowledge) -> Need | None:
+        return _NEEDS if any((analyte, band) in knowledge.limits for band in _BANDS) else None
 
-    def findings(self, state: PatientState, knowledge: Knowledge) -> Iterable[Finding]:
-        for analyte, results in state.results.items():
-            limits = {band: limit for band in _BANDS if (limit := knowledge.limits.get((analyte, band))) is not None}
-            for direction in _DIRECTIONS if limits else ():
-                finding = _newest_answer(direction, results, limits, state)
-                if finding is not None:
-                    yield finding
+    def touched(self, change: Change, state: PatientState, knowledge: Knowledge) -> Collection[str]:
+        # a birth date that becomes known changes the limits
+        return state.results.keys() | change.analytes if change.person else change.analytes
+
+    def part_of(self, subject: str) -> str:
+        return subject.split(":", 1)[0]
+
+    def findings(self, state: PatientState, knowledge: Knowledge, part: str) -> Iterable[Finding]:
+        """``part`` is an analyte."""
+        results = state.results.get(part, ())
+        limits = {band: limit for band in _BANDS if (limit := knowledge.limits.get((part, band))) is not None}
+        for direction in _DIRECTIONS if limits else ():
+            finding = _newest_answer(direction, results, limits, state)
+            if finding is not None:
+                yield finding
+
+    def changes_at(self, alert: Alert, state: PatientState) -> datetime | None:
+        return None
 
     def ended(self, alert: Alert, state: PatientState) -> str:
-        analyte = alert.subject.split(":", 1)[0]
+        analyte = self.part_of(alert.subject)
         newest = next((result for result in reversed(state.results.get(analyte, ())) if result.measured), None)
         if newest is None:
             return f"There is no valid {analyte} result left."

@@ -6,17 +6,18 @@ act by a systemic route, their periods overlap and neither is over.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from itertools import groupby
 from typing import NamedTuple
 
 from knowledge.model import Interaction, Knowledge
 from schemas.alerts import Alert, Implicated
-from schemas.events import AnyEvent, Prescription
 from schemas.values import SEVERITIES, Severity
-from services.monitor.patient.state import Order, PatientState, thing_key
-from services.monitor.rules.rule import Finding, implicate_order
+from services.monitor.patient.bounds import Need
+from services.monitor.patient.change import Change
+from services.monitor.patient.state import Order, PatientState
+from services.monitor.rules.rule import WHOLE, Finding, implicate_order
 
 Combination = tuple[Interaction, Order, Order]
 """An interaction with the order of its object and that of its precipitant."""
@@ -29,10 +30,22 @@ class DrugInteraction:
     version = "1"
     family = "interaction"
 
-    def touched_by(self, event: AnyEvent, knowledge: Knowledge) -> bool:
-        return isinstance(event, Prescription)
+    def needs(self, analyte: str, knowledge: Knowledge) -> Need | None:
+        return None
 
-    def findings(self, state: PatientState, knowledge: Knowledge) -> Iterable[Finding]:
+    def touched(self, change: Change, state: PatientState, knowledge: Knowledge) -> Collection[str]:
+        return (WHOLE,) if change.medicines else ()
+
+    def part_of(self, subject: str) -> str:
+        return WHOLE
+
+    def changes_at(self, alert: Alert, state: PatientState) -> datetime | None:
+        """When the first of its orders ends."""
+        orders = (state.order(fact.source, fact.record_id) for fact in alert.implicated)
+        ends = (order.acts_until if order is not None else state.clock for order in orders)
+        return min((end for end in ends if end is not None), default=None)
+
+    def findings(self, state: PatientState, knowledge: Knowledge, part: str) -> Iterable[Finding]:
         found = sorted(_combinations(state, knowledge), key=lambda each: (_subject(each[0]), each[1].starts))
         by_subject = (
             _finding(subject, list(same)) for subject, same in groupby(found, key=lambda each: _subject(each[0]))
@@ -47,16 +60,18 @@ class DrugInteraction:
 
     def ended(self, alert: Alert, state: PatientState) -> str:
         for fact in alert.implicated:
-            order = state.orders.get(thing_key(fact.source, fact.record_id))
+            order = state.order(fact.source, fact.record_id)
             if order is None or order.over(state.clock):
-                status = "ended" if order is None or order.status in ("ordered", "changed", "resumed") else order.status
-                return f"The order {fact.label} is {status.replace('_', ' ')}."
+                goes_on = order is None or order.status in ("ordered", "changed", "resumed", "dispensed")
+                status = "ended" if order is None or goes_on else order.status.replace("_", " ")
+                what = "supply" if fact.kind == "dispensing" else "order"
+                return f"The {what} {fact.label} is {status}."
         return "The orders no longer act together."
 
 
 def _combinations(state: PatientState, knowledge: Knowledge) -> Iterator[Combination]:
     by_ingredient: dict[str, list[Order]] = {}
-    for order in state.in_force():
+    for order in state.acting():
         if order.systemic:
             for ingredient in order.ingredients:
                 by_ingredient.setdefault(ingredient, []).append(order)

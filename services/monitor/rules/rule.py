@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Protocol
 
@@ -10,9 +10,13 @@ from msgspec import Struct
 
 from knowledge.model import Knowledge
 from schemas.alerts import Alert, Implicated
-from schemas.events import AnyEvent
 from schemas.values import Citation, Origin, Severity
+from services.monitor.patient.bounds import Need
+from services.monitor.patient.change import Change
 from services.monitor.patient.state import Order, PatientState, Result
+
+WHOLE = ""
+"""The part of a rule whose findings hang together and are found at once."""
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -48,12 +52,24 @@ class Rule(Protocol):
     version: str
     family: str
 
-    def touched_by(self, event: AnyEvent, knowledge: Knowledge) -> bool:
-        """Whether ``event`` can make a finding true or false: an event costs what it touches."""
+    def needs(self, analyte: str, knowledge: Knowledge) -> Need | None:
+        """What the rule reads of an analyte, and so what is kept of it; None when it reads nothing."""
         ...
 
-    def findings(self, state: PatientState, knowledge: Knowledge) -> Iterable[Finding]:
-        """Every finding that is true of ``state``, each subject once."""
+    def touched(self, change: Change, state: PatientState, knowledge: Knowledge) -> Collection[str]:
+        """The parts in which ``change`` can make a finding true or false: an event costs what it touches."""
+        ...
+
+    def part_of(self, subject: str) -> str:
+        """The part that a subject belongs to."""
+        ...
+
+    def findings(self, state: PatientState, knowledge: Knowledge, part: str) -> Iterable[Finding]:
+        """Every finding of a part that is true of ``state``, each subject once."""
+        ...
+
+    def changes_at(self, alert: Alert, state: PatientState) -> datetime | None:
+        """When time alone may end or change an open alert of this rule; None: never."""
         ...
 
     def ended(self, alert: Alert, state: PatientState) -> str:
@@ -64,7 +80,7 @@ class Rule(Protocol):
 def implicate_order(order: Order) -> Implicated:
     """An order as evidence."""
     return Implicated(
-        kind="prescription",
+        kind="dispensing" if order.kind == "dispensing" else "prescription",
         source=order.source,
         record_id=order.record_id,
         version=order.version,

@@ -1,0 +1,168 @@
+"""An order or a supply as it is kept: its versions, and what they come to."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from schemas.values import Origin, Quantity
+from services.monitor.patient.bounds import LAST, ONCE_COUNTS
+from services.monitor.patient.dose import daily_mg
+
+Precedence = tuple[int, float, int, str]
+"""Which of two versions of a thing stands: version, then time recorded, then status; the last part is no longer written,
+what two such versions say decides between them."""
+
+ORDER_STATUS = ("ordered", "changed", "held", "resumed", "discontinued", "entered_in_error")
+SUPPLY_STATUS = ("dispensed", "returned", "cancelled", "entered_in_error")
+"""Of two versions recorded at one time the later status stands. New ones are added at the end: their places are stored."""
+
+
+class Dose(Struct, frozen=True, array_like=True, gc=False):
+    """How much and how often, as a version says it."""
+
+    text: str
+    amount: Quantity | None
+    frequency: float | None
+
+
+class Version(Struct, frozen=True, array_like=True, gc=False):
+    """What one version of an order or a supply says, and nothing that it leaves out.
+
+    An empty ``label`` names no medicine; None is "not said" for ``form``, ``route`` (an empty text: said to be unknown),
+    ``dose``, ``start``, ``one_time``, ``replaces``, ``order_id``, ``quantity`` and ``days``; ``end`` counts where
+    ``says_end``. ``stopped`` is the time of a stop. ``systemic`` is what form and route mean together.
+    """
+
+    precedence: Precedence
+    status: str
+    at: datetime
+    origin: Origin | None
+    label: str
+    ingredients: tuple[str, ...]
+    strengths: dict[str, Quantity]
+    form: str | None
+    route: str | None
+    systemic: bool
+    dose: Dose | None
+    start: datetime | None
+    end: datetime | None
+    says_end: bool
+    stopped: datetime | None
+    one_time: bool | None
+    replaces: str | None = None
+    order_id: str | None = None
+    quantity: Quantity | None = None
+    days: float | None = None
+
+
+class Order(Struct, frozen=True, array_like=True, gc=False):
+    """A prescription, or a supply handed out (``kind``), as its versions tell it: all but ``versions`` and ``replaced_at``
+    follows from them. ``first_seen`` is the earliest clinical time of any version.
+
+    ``end`` is exclusive, the planned one or that of a stop (``stopped``), whichever is first; None when it is open. ``held``
+    and ``void`` (entered in error, a supply cancelled) are not in force. ``replaced_at``: when an order that replaces this
+    one starts. ``daily_mg`` is the daily dose of the only ingredient. ``said`` is no longer written.
+
+    Of a supply ``order_id`` is the order that it was handed out for, and ``basis`` says where its end comes from:
+    ``days_supply``, ``quantity`` (by the dose of a day) or ``assumed``.
+
+    ``versions`` is empty when the order itself says all that its only version said, but for what ``unsaid`` names.
+    """
+
+    source: str
+    record_id: str
+    version: int
+    precedence: Precedence
+    status: str
+    label: str
+    ingredients: tuple[str, ...]
+    systemic: bool
+    route: str
+    form: str
+    dosage: str
+    daily_mg: float | None
+    start: datetime | None
+    end: datetime | None
+    first_seen: datetime
+    held: bool
+    void: bool
+    origin: Origin | None
+    said: dict[str, Precedence] = {}
+    stopped: datetime | None = None
+    dose: Dose | None = None
+    strengths: dict[str, Quantity] = {}
+    one_time: bool | None = None
+    versions: tuple[Version, ...] = ()
+    kind: str = "prescription"
+    replaces: str = ""
+    replaced_at: datetime | None = None
+    order_id: str = ""
+    quantity: Quantity | None = None
+    days: float | None = None
+    basis: str = ""
+    unsaid: str = ""
+
+    @property
+    def starts(self) -> datetime:
+        return self.start if self.start is not None else self.first_seen
+
+    @property
+    def acts_until(self) -> datetime | None:
+        """Exclusive; None when it is open. A single dose, which may end as it starts, counts for a while after it."""
+        until = self._own_end
+        replaced = self.replaced_at
+        return until if replaced is None or (until is not None and until < replaced) else replaced
+
+    @property
+    def _own_end(self) -> datetime | None:
+        starts, end = self.start if self.start is not None else self.first_seen, self.end
+        if self.stopped is not None or (end is not None and end < starts):
+            return end
+        once = end == starts if self.one_time is None else self.one_time
+        if not once:
+            return end
+        counts = starts + min(ONCE_COUNTS, LAST - starts)
+        return counts if end is None else max(counts, end)
+
+    @property
+    def last_heard(self) -> datetime:
+        return max((version.at for version in self.versions), default=self.first_seen)
+
+    @property
+    def withheld(self) -> bool:
+        """Whether somebody said that it is not to act, where an order that ran out just ended."""
+        return self.void or self.held or self.stopped is not None or self.replaced_at is not None
+
+    def over(self, now: datetime) -> bool:
+        """Whether it can no longer act: ended, held or entered in error."""
+        if self.void or self.held:
+            return True
+        until = self.acts_until
+        return until is not None and until <= now
+
+    def acts_at(self, time: datetime) -> bool:
+        """Whether ``time`` is in its period, whatever the clock says."""
+        return self.starts <= time and (self.acts_until is None or time < self.acts_until)
+
+    def in_force(self, at: datetime) -> bool:
+        """Whether it acts at a time, by what is known now."""
+        return not self.void and not self.held and self.acts_at(at)
+
+    def overlaps(self, other: Order) -> bool:
+        """Whether the two are in force at some common time."""
+        later = max(self.starts, other.starts)
+        return self.acts_at(later) and other.acts_at(later)
+
+    def daily_mg_of(self, ingredient: str) -> float | None:
+        """The daily dose of one of its ingredients; None when it is not known."""
+        if self.dose is None:
+            return None if self.versions else self.daily_mg
+        alone = self.ingredients == (ingredient,)
+        return daily_mg(self.dose.amount, self.dose.frequency, self.strengths.get(ingredient), alone=alone)
+
+
+def thing_key(source: str, record_id: str) -> str:
+    """The key of a thing in a state."""
+    return f"{source}\x1f{record_id}"

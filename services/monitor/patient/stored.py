@@ -1,0 +1,126 @@
+"""A state as it is stored: what comes in rows (orders, supplies, doses, results) as columns, and the whole compressed.
+
+A state of a hundred orders takes a sixth of what it takes plainly. What older releases stored plainly is read too.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from itertools import islice
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from schemas.values import Origin, Quantity
+from services.monitor.patient.columns import Table
+from services.monitor.patient.order import ORDER_STATUS, SUPPLY_STATUS, Dose, Order, Precedence, thing_key
+from services.monitor.patient.result import RESULT_STATUS, Result
+from services.monitor.patient.state import PatientState
+from services.monitor.patient.words import WORDS_1
+
+_COMPRESSED = 0x78
+"""The first byte of what zlib writes; a state stored plainly begins with that of a msgpack array."""
+_LEVEL = 6
+
+_FOLLOWS: Precedence = (-1, 0.0, 0, "")
+"""Stands for a precedence that follows from the rest of the row."""
+_SAME = "\x1f"
+"""Stands for the canonical value at the beginning of a result as received."""
+
+_ORIGINS = Table(Origin)
+_ORDERS = Table(Order, origin=_ORIGINS, dose=Table(Dose, amount=Table(Quantity)))
+_RESULTS = Table(Result, origin=_ORIGINS)
+
+# ``rest`` is the state without its rows; ``analytes`` says how many of the results are of which analyte
+_STORED: Any = msgspec.defstruct(
+    "Stored",
+    [
+        ("rest", PatientState),
+        ("orders", _ORDERS.stored),
+        ("supplies", _ORDERS.stored),
+        ("analytes", dict[str, int]),
+        ("results", _RESULTS.stored),
+    ],
+    array_like=True,
+)
+
+_encode = msgspec.msgpack.Encoder(order="sorted").encode
+_decode = msgspec.msgpack.Decoder(_STORED).decode
+_decode_plain = msgspec.msgpack.Decoder(PatientState).decode
+
+
+def encode(state: PatientState) -> bytes:
+    """Equal states give equal bytes."""
+    analytes = {analyte: len(results) for analyte, results in sorted(state.results.items())}
+    stored = _STORED(
+        rest=replace(state, orders={}, supplies={}, results={}),
+        orders=_ORDERS.columns([_brief_order(state.orders[key]) for key in sorted(state.orders)]),
+        supplies=_ORDERS.columns([_brief_order(state.supplies[key]) for key in sorted(state.supplies)]),
+        analytes=analytes,
+        results=_RESULTS.columns([_brief_result(result) for analyte in analytes for result in state.results[analyte]]),
+    )
+    compressor = zlib.compressobj(_LEVEL, zdict=WORDS_1)
+    return compressor.compress(_encode(stored)) + compressor.flush()
+
+
+def decode(stored: bytes) -> PatientState:
+    """The state of stored bytes, of this release or an older one. Raises ``msgspec.MsgspecError`` or ``zlib.error``."""
+    if stored[0] != _COMPRESSED:
+        return _decode_plain(stored)
+    found = _decode(zlib.decompressobj(zdict=WORDS_1).decompress(stored))
+    rest: PatientState = found.rest
+    results = (_full_result(result) for result in _RESULTS.rows(found.results) if result is not None)
+    return replace(
+        rest,
+        orders=_by_key(_ORDERS.rows(found.orders)),
+        supplies=_by_key(_ORDERS.rows(found.supplies)),
+        results={analyte: tuple(islice(results, count)) for analyte, count in found.analytes.items()},
+    )
+
+
+def _by_key(orders: list[Order | None]) -> Mapping[str, Order]:
+    return {thing_key(order.source, order.record_id): _full_order(order) for order in orders if order is not None}
+
+
+def _brief_order(order: Order) -> Order:
+    return replace(order, precedence=_FOLLOWS) if order.precedence == _order_precedence(order) else order
+
+
+def _full_order(order: Order) -> Order:
+    return replace(order, precedence=_order_precedence(order)) if order.precedence == _FOLLOWS else order
+
+
+def _order_precedence(order: Order) -> Precedence:
+    """That of an order whose only version was recorded when it was so."""
+    ranks = SUPPLY_STATUS if order.kind == "dispensing" else ORDER_STATUS
+    return (order.version, order.first_seen.timestamp(), ranks.index(order.status), "")
+
+
+def _brief_result(result: Result) -> Result:
+    number = _number(result)
+    repeats = number and result.received.startswith(number)
+    return replace(
+        result,
+        precedence=_FOLLOWS if result.precedence == _result_precedence(result) else result.precedence,
+        received=_SAME + result.received[len(number) :] if repeats else result.received,
+    )
+
+
+def _full_result(result: Result) -> Result:
+    repeats = result.received.startswith(_SAME)
+    return replace(
+        result,
+        precedence=_result_precedence(result) if result.precedence == _FOLLOWS else result.precedence,
+        received=_number(result) + result.received[len(_SAME) :] if repeats else result.received,
+    )
+
+
+def _result_precedence(result: Result) -> Precedence:
+    return (result.version, result.at.timestamp(), RESULT_STATUS.index(result.status), "")
+
+
+def _number(result: Result) -> str:
+    """The canonical value as a laboratory writes it; most results are received in the canonical unit or an equal one."""
+    return "" if result.value is None else f"{result.comparator}{result.value:.10g}"

@@ -1,0 +1,118 @@
+"""Time without an event: what is due, found in its order and at its own time, live and in a replay alike."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from msgspec.structs import replace
+
+from schemas import codec, topics
+from schemas.alerts import Alert
+from schemas.events import AnyEvent, Dispensing, Drug
+from schemas.feedback import Feedback
+from services.monitor.evaluate import LOOK_AGAIN, advance, due, take_event, take_feedback
+from services.monitor.handler import MonitorHandler
+from services.monitor.patient.obligation import Obligation
+from services.monitor.patient.state import PatientState
+from tests.support.clinical import KNOWLEDGE, at, lab, order
+
+
+def play(*events: AnyEvent, state: PatientState | None = None) -> tuple[PatientState, list[Alert]]:
+    alerts: list[Alert] = []
+    for event in events:
+        state, changed = take_event(state, event, KNOWLEDGE, at(0))
+        alerts += changed
+    assert state is not None
+    return state, alerts
+
+
+PAIR = (order("simvastatin", 0), order("clarithromycin", 1, end=at(5)))
+
+
+def later(state: PatientState, hours: float) -> tuple[PatientState, list[Alert]]:
+    return advance(state, at(hours), KNOWLEDGE, at(hours))
+
+
+def test_an_order_that_runs_out_resolves_its_alert_when_the_wall_clock_comes_to_its_end() -> None:
+    state, _ = play(*PAIR)
+    assert due(state) == at(5)
+    assert later(state, 4.9) == (state, [])
+    after, (ended,) = later(state, 5)
+    assert (ended.status, ended.history[-1].at, after.clock, due(after)) == ("resolved", at(5), at(5), None)
+    late, (same,) = later(state, 500)
+    assert (same.history[-1].at, late) == (at(5), after), "a monitor that was not running finds it at its own time"
+
+
+def test_a_replayed_feed_has_no_wall_clock_and_finds_the_same_with_its_next_event() -> None:
+    replayed = [replace(event, timing="replayed") for event in PAIR]
+    state, _ = play(*replayed)
+    assert later(state, 500) == (state, [])
+    _, (ended,) = play(replace(lab("sodium", 140, 9), timing="replayed"), state=state)
+    assert (ended.status, ended.history[-1].at) == ("resolved", at(5))
+    live, _ = play(replayed[0], PAIR[1])
+    assert later(live, 6)[1] != [], "one running feed is enough"
+
+
+def answer(alert: Alert, **more: Any) -> Feedback:
+    fields: dict[str, Any] = {
+        "feedback_id": "f", "alert_id": alert.alert_id, "patient_id": "p", "revision": alert.revision, "answer": "will_monitor",
+        "reason": "will_monitor", "by": "A. Pharmacist", "at": at(2),
+    }  # fmt: skip
+    return Feedback(**(fields | more))
+
+
+def test_what_a_person_will_monitor_asks_again_the_next_day_once() -> None:
+    state, (alert,) = play(lab("potassium", 7.0))
+    state, _ = take_feedback(state, answer(alert), at(2))
+    assert due(state) == at(2) + LOOK_AGAIN
+    after, (again,) = advance(state, at(60), KNOWLEDGE, at(60))
+    assert (again.history[-1].change, again.acknowledgement, again.history[-1].at) == (
+        "attention",
+        None,
+        at(2) + LOOK_AGAIN,
+    )
+    assert (due(after), after.obligations) == (None, {})
+
+
+def test_what_has_ended_meanwhile_does_not_ask_again() -> None:
+    state, (alert,) = play(lab("potassium", 7.0))
+    state, _ = take_feedback(state, answer(alert), at(2))
+    state, _ = play(lab("potassium", 4.0, 3), state=state)
+    after, changed = later(state, 60)
+    assert (changed, after.obligations) == ([], {})
+    state, _ = take_feedback(play(lab("potassium", 7.0))[0], answer(alert, answer="acknowledged"), at(2))
+    assert due(state) is None
+
+
+def owing(kind: Any, subject: str, due_at: datetime) -> PatientState:
+    state, _ = play(order("warfarin", 0, id="o"))
+    obligation = Obligation(kind, subject, due_at, "a-rule", at(0))
+    return replace(state, obligations={obligation.key: obligation})
+
+
+def test_an_obligation_is_dropped_by_what_fulfils_it_and_by_nothing_else() -> None:
+    state = owing("result", "INR", at(48))
+    assert due(state) == at(48)
+    for other in (lab("sodium", 140, 9), lab("INR", 2.0, 9, status="cancelled"), lab("INR", 2.0, -3)):
+        assert play(other, state=state)[0].obligations
+    assert not play(lab("INR", 2.0, 9), state=state)[0].obligations
+    handed = Dispensing(
+        patient_id="p", source="ward", record_id="s", occurred_at=at(9), status="dispensed",
+        drug=Drug(text="warfarin"), order_id="o",
+    )  # fmt: skip
+    assert not play(handed, state=owing("supply", "ward\x1fo", at(48)))[0].obligations
+    after, _ = later(state, 60)
+    assert after.clock == at(48), "due and not fulfilled: the rules are asked at its time"
+    assert after.obligations and due(after) is None
+
+
+def test_a_tick_gives_alerts_and_pictures_of_those_that_something_was_due_for() -> None:
+    handler = MonitorHandler(KNOWLEDGE, lambda _: at(0))
+    waiting, idle = play(*PAIR)[0], play(lab("sodium", 140))[0]
+    outcome = handler.tick({b"p": waiting, b"q": idle}, at(5) + timedelta(minutes=1))
+    assert list(outcome.states) == [b"p"]
+    assert [send.topic for send in outcome.sends] == [topics.ALERTS, topics.PICTURES]
+    assert codec.decode_alert(outcome.sends[0].value or b"").status == "resolved"
+    again = handler.tick({b"p": outcome.states[b"p"]}, at(9))
+    assert (again.states, again.sends) == ({}, [])
