@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 from msgspec.structs import replace
@@ -13,16 +13,16 @@ from schemas import cloudevents, codec, topics
 from schemas.adoption import Adoption
 from schemas.alerts import Alert
 from schemas.dead_letters import DeadLetter
-from schemas.identity import fixed_id
 from schemas.values import broker_time
-from services.monitor import evaluate, merging
+from services.monitor import evaluate, merging, pictures
 from services.monitor.alerts.cause import Merged
-from services.monitor.patient.picture import picture
 from services.monitor.patient.state import PatientState
 from services.monitor.patient.stored import decode, encode
 from services.streaming.handler import Outcome, Record, Send
 
 TOPICS = (topics.EVENTS, topics.FEEDBACK)
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
 
 Taken = tuple[PatientState | None, list[Alert], list[Send]]
 RecordClock = Callable[[Record], datetime]
@@ -31,7 +31,7 @@ record, so that the same records give the same alerts to the byte."""
 
 
 class MonitorHandler:
-    """Keyed by patient. What a record changes is sent once per record (alerts) or once per batch (pictures that changed)."""
+    """Keyed by patient. What a record changes is sent once per record (alerts); a picture at most every few seconds."""
 
     def __init__(self, knowledge: Knowledge, clock: RecordClock) -> None:
         self._knowledge = knowledge
@@ -43,6 +43,7 @@ class MonitorHandler:
     def handle(self, records: Sequence[Record], states: Mapping[bytes, object | None]) -> Outcome:
         changed: dict[bytes, object | None] = {}
         sends: list[Send] = []
+        now = 0
         for record in records:
             if record.key is None:
                 raise ValueError("a record without a key: it names no patient")
@@ -56,22 +57,35 @@ class MonitorHandler:
                 changed[record.key] = replace(after, applied=applied)
             sends += map(_alert_record, alerts)
             sends += passed_on
+            now = _milliseconds(self._clock(record))
         for key, state in changed.items():
             if isinstance(state, PatientState):
-                sends += _new_picture(key, state, states.get(key))
+                changed[key], picture = pictures.shown(state, now)
+                sends += picture
         return Outcome(changed, sends)
 
-    def tick(self, states: Mapping[bytes, object], now: datetime) -> Outcome:
-        """The wall clock has come to ``now`` for these patients. States that nothing was due for are left out; repeating a
-        tick after a crash gives the same alerts under the same ids."""
+    def due(self, state: object) -> int | None:
+        """When time alone changes something of a live patient, or an owed picture may be sent."""
+        assert isinstance(state, PatientState)
+        time = evaluate.due(state) if state.live else None
+        both = (None if time is None else _milliseconds(time), pictures.due(state))
+        return min((each for each in both if each is not None), default=None)
+
+    def handle_due(self, states: Mapping[bytes, object], now: int) -> Outcome:
+        """The wall clock has come to ``now`` for these patients. Looking again after a crash gives the same alerts under the
+        same ids, because what is due is found at its own time."""
         changed: dict[bytes, object | None] = {}
         sends: list[Send] = []
+        time = _EPOCH + timedelta(milliseconds=now)
         for key, state in states.items():
             assert isinstance(state, PatientState)
-            after, alerts = evaluate.advance(state, now, self._knowledge, now)
+            after, alerts = evaluate.advance(state, time, self._knowledge, time)
+            picture: list[Send] = []
+            if after is not state or ((due := pictures.due(state)) is not None and due <= now):
+                after, picture = pictures.shown(after, now)
             if after is not state:
                 changed[key] = after
-                sends += [*map(_alert_record, alerts), *_new_picture(key, after, state)]
+            sends += [*map(_alert_record, alerts), *picture]
         return Outcome(changed, sends)
 
     def _take(self, record: Record, state: PatientState | None) -> Taken:
@@ -122,11 +136,6 @@ def _alert_record(alert: Alert) -> Send:
     return Send(topics.ALERTS, alert.patient_id.encode(), codec.encode(alert), cloudevents.alert_headers(alert))
 
 
-def _new_picture(key: bytes, state: PatientState, before: object | None) -> list[Send]:
-    """The picture, when a reader would see anything new in it but the time."""
-    shown = picture(state)
-    if isinstance(before, PatientState) and replace(shown, clock=before.clock) == picture(before):
-        return []
-    applied = (f"{topic}:{offset}" for topic, offset in sorted(state.applied.items()))
-    id_ = fixed_id("picture", state.patient_id, *applied)
-    return [Send(topics.PICTURES, key, codec.encode(shown), cloudevents.picture_headers(shown, id_))]
+def _milliseconds(time: datetime) -> int:
+    """Rounded up: whoever looks then must not look too early."""
+    return -((_EPOCH - time) // timedelta(milliseconds=1))

@@ -9,7 +9,7 @@ import pytest
 
 from schemas.events import Dosage, Prescription
 from schemas.values import UNSET, Quantity
-from tests.support.fhir import AT, HL7, concept, event, order, quantity
+from tests.support.fhir import AT, HL7, UCUM, concept, event, order, quantity
 
 EIGHT = datetime(2026, 11, 2, 7, tzinfo=UTC)
 
@@ -43,6 +43,22 @@ def repeated(**repeat: Any) -> Any:
         ({"frequency": 2}, UNSET),
         ({"frequency": 1, "period": 0, "periodUnit": "d"}, UNSET),
         ({"count": 3}, UNSET),
+        # once a week is once a week in whatever unit, also where its day is named: methotrexate read as daily kills
+        ({"frequency": 1, "period": 7, "periodUnit": "d", "dayOfWeek": ["mon"]}, 1 / 7),
+        ({"frequency": 1, "period": 168, "periodUnit": "h", "dayOfWeek": ["mon"]}, 1 / 7),
+        ({"frequency": 1, "period": 7, "periodUnit": "d", "when": ["MORN"]}, 1 / 7),
+        ({"frequency": 1, "period": 1, "periodUnit": "wk", "timeOfDay": ["08:00:00"]}, 1 / 7),
+        ({"frequency": 1, "period": 2, "periodUnit": "wk", "dayOfWeek": ["mon"]}, 1 / 14),
+        ({"frequency": 3, "period": 1, "periodUnit": "wk", "dayOfWeek": ["mon", "wed", "fri"]}, 3 / 7),
+        ({"dayOfWeek": ["fri"]}, 1 / 7),
+        ({"frequency": 2, "period": 24, "periodUnit": "h", "dayOfWeek": ["sat", "sun"]}, 4 / 7),
+        ({"frequency": 1, "period": 2, "periodUnit": "d", "dayOfWeek": ["mon"]}, UNSET),
+        ({"frequency": 1, "period": 1, "periodUnit": "mo"}, 12 / 365.25),
+        # a frequency of one that a system fills in does not hide the times that are named
+        ({"frequency": 1, "period": 1, "periodUnit": "d", "when": ["MORN", "NIGHT"]}, 2),
+        ({"frequency": 1, "period": 1, "periodUnit": "d", "timeOfDay": ["08:00:00", "14:00:00", "20:00:00"]}, 3),
+        ({"when": ["AC"]}, UNSET),
+        ({"frequency": 3, "period": 1, "periodUnit": "d", "when": ["C"]}, 3),
     ],
 )
 def test_how_often_a_day(repeat: dict[str, Any], times: Any) -> None:
@@ -54,6 +70,21 @@ def test_how_often_a_day(repeat: dict[str, Any], times: Any) -> None:
 def test_how_often_by_an_abbreviation(code: str, times: Any) -> None:
     found = taken({"timing": {"code": concept(code, f"{HL7}/v3-GTSAbbreviation")}}).dosage.frequency_per_day
     assert found is UNSET if times is UNSET else found == pytest.approx(times)
+
+
+@pytest.mark.parametrize(
+    ("code", "repeat", "times"),
+    [
+        ("WK", {"frequency": 1, "period": 1, "periodUnit": "d"}, UNSET),
+        ("QD", {"frequency": 1, "period": 1, "periodUnit": "wk"}, UNSET),
+        ("Q6H", {"frequency": 4, "period": 1, "periodUnit": "d"}, 4),
+        ("BID", {"boundsPeriod": {"start": "2026-11-02"}}, 2),
+        ("QAM", {"frequency": 1, "period": 1, "periodUnit": "d"}, 1),
+    ],
+)
+def test_a_code_and_data_that_say_two_frequencies_say_none(code: str, repeat: dict[str, Any], times: Any) -> None:
+    timing = {"code": concept(code, f"{HL7}/v3-GTSAbbreviation"), "repeat": repeat}
+    assert taken({"timing": timing}).dosage.frequency_per_day == times
 
 
 def test_one_instruction_whole() -> None:
@@ -103,6 +134,12 @@ def test_what_is_not_said_is_left_out() -> None:
         ({"value": 5, "unit": "TAB", "system": f"{HL7}/v3-orderableDrugForm", "code": "TAB"}, "TAB"),
         ({"value": 5, "code": "mg"}, "mg"),
         ({"value": 5}, ""),
+        ({"value": 5, "unit": "tablet", "system": UCUM, "code": "1"}, "tablet"),
+        (quantity(5, "mcg", code="ug"), "ug"),
+        (quantity(5, "mg/mL", code="g/L"), "g/L"),
+        # a thousand apart: 50 mcg of levothyroxine is not 50 mg
+        (quantity(5, "MCG", code="mg"), "MCG or mg"),
+        (quantity(5, "mL", code="mg"), "mL or mg"),
     ],
 )
 def test_the_unit_is_that_of_ucum_where_it_says_more(amount: dict[str, Any], unit: str) -> None:
@@ -134,6 +171,16 @@ def test_when_it_begins_and_ends() -> None:
         bounds(boundsPeriod={"start": "2026-11-05"}),
     )
     assert (taken(first, second).start, taken(first, second).end) == (EIGHT, UNSET)
+
+
+def test_steps_of_a_tapering_dose_follow_each_other() -> None:
+    steps = [bounds(boundsDuration=quantity(5, "d")) | {"sequence": number} for number in (1, 2, 3)]
+    assert taken(*steps).end == datetime(2026, 11, 17, 7, tzinfo=UTC)
+    together = [bounds(boundsDuration=quantity(length, "d")) | {"sequence": 1} for length in (3, 5)]
+    assert taken(*together).end == datetime(2026, 11, 7, 7, tzinfo=UTC)
+    assert taken(*steps, {"sequence": 4}).end is UNSET
+    between = {"low": quantity(5, "d"), "high": quantity(7, "d")}
+    assert taken(bounds(boundsRange=between)).end == datetime(2026, 11, 9, 7, tzinfo=UTC)
 
 
 def test_a_single_dose() -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+from msgspec.structs import replace
 
 from schemas import codec, topics
 from schemas.dead_letters import DeadLetter
 from schemas.events import AnyEvent
 from schemas.feedback import Feedback
 from services.monitor.handler import MonitorHandler
+from services.monitor.patient.state import LastPicture, PatientState
+from services.monitor.pictures import AT_MOST_EVERY
 from services.streaming.handler import Record, Send
 from services.streaming.memory import MemoryEngine
 from tests.support.clinical import KNOWLEDGE, at, lab, order, patient
@@ -16,8 +20,16 @@ from tests.support.clinical import KNOWLEDGE, at, lab, order, patient
 NOW = datetime(2026, 11, 3, tzinfo=UTC)
 
 
-def engine() -> MemoryEngine:
-    return MemoryEngine(MonitorHandler(KNOWLEDGE, lambda _: NOW))
+def engine(seconds: int = 0) -> MemoryEngine:
+    """The monitor's time is ``NOW`` and so many seconds more with each offset."""
+    return MemoryEngine(MonitorHandler(KNOWLEDGE, lambda record: NOW + timedelta(seconds=seconds * record.offset)))
+
+
+def facts(running: MemoryEngine) -> object:
+    """What is known of the patient, and not when it was last shown."""
+    state = running.state(b"p")
+    assert isinstance(state, PatientState)
+    return replace(state, last_picture=LastPicture())
 
 
 def record(
@@ -55,7 +67,7 @@ def pictures(sends: list[Send]) -> list[list[str]]:
 
 
 def test_a_picture_is_sent_when_it_shows_something_new_and_time_alone_is_nothing_new() -> None:
-    running = engine()
+    running = engine(seconds=10)
     told: list[AnyEvent] = [
         order("simvastatin", 0, end=at(5)),
         order("simvastatin", 0, end=at(5)),
@@ -67,6 +79,29 @@ def test_a_picture_is_sent_when_it_shows_something_new_and_time_alone_is_nothing
     sent = [pictures(running.feed([record(event, offset)])) for offset, event in enumerate(told)]
     # nothing new: the order again, a result of nobody, an hour that passes; new: the order that ran out in the sixth
     assert sent == [[["simvastatin"]], [], [["simvastatin"]], [], [["simvastatin"]], [[]]]
+
+
+def test_pictures_of_a_patient_come_at_most_every_few_seconds_and_the_last_one_always() -> None:
+    running = engine(seconds=1)
+    told = [order(name, 0, id=name) for name in ("simvastatin", "warfarin", "digoxin")]
+    sent = [pictures(running.feed([record(event, offset)])) for offset, event in enumerate(told)]
+    assert sent == [[["simvastatin"]], [], []]
+    start = int(NOW.timestamp() * 1000)
+    assert running.advance(start + AT_MOST_EVERY - 1) == []
+    (last,) = pictures(running.advance(start + AT_MOST_EVERY))
+    assert sorted(last) == ["digoxin", "simvastatin", "warfarin"]
+    assert running.advance(start + 10 * AT_MOST_EVERY) == []
+
+
+def test_a_picture_that_is_owed_and_shows_nothing_new_after_all_is_not_sent() -> None:
+    running = engine(seconds=1)
+    told = [
+        order("simvastatin", 0, id="s"),
+        order("warfarin", 1, id="w"),
+        order("warfarin", 1, id="w", version=2, status="entered_in_error"),
+    ]
+    assert len([each for n, event in enumerate(told) for each in pictures(running.feed([record(event, n)]))]) == 1
+    assert pictures(running.advance(int(NOW.timestamp() * 1000) + 2 * AT_MOST_EVERY)) == []
 
 
 def test_records_below_the_applied_offset_are_skipped_and_the_state_is_the_same() -> None:
@@ -84,7 +119,7 @@ def test_one_batch_or_many_end_in_the_same_state_and_alerts() -> None:
     together = of(topics.ALERTS, whole.feed(batch))
     apart = [value for each in batch for value in of(topics.ALERTS, single.feed([each]))]
     assert together == apart
-    assert whole.state(b"p") == single.state(b"p")
+    assert facts(whole) == facts(single)
 
 
 def test_offsets_of_the_two_topics_are_counted_apart() -> None:

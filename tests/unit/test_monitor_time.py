@@ -107,12 +107,18 @@ def test_an_obligation_is_dropped_by_what_fulfils_it_and_by_nothing_else() -> No
     assert after.obligations and due(after) is None
 
 
-def test_a_tick_gives_alerts_and_pictures_of_those_that_something_was_due_for() -> None:
+def milliseconds(time: datetime) -> int:
+    return int(time.timestamp() * 1000)
+
+
+def test_the_passing_of_time_gives_alerts_and_pictures_of_those_that_something_was_due_for() -> None:
     handler = MonitorHandler(KNOWLEDGE, lambda _: at(0))
     waiting, idle = play(*PAIR)[0], play(lab("sodium", 140))[0]
-    outcome = handler.tick({b"p": waiting, b"q": idle}, at(5) + timedelta(minutes=1))
+    assert handler.due(waiting) == milliseconds(at(5))
+    assert handler.due(idle) is None
+    outcome = handler.handle_due({b"p": waiting, b"q": idle}, milliseconds(at(5) + timedelta(minutes=1)))
     assert list(outcome.states) == [b"p"]
     assert [send.topic for send in outcome.sends] == [topics.ALERTS, topics.PICTURES]
     assert codec.decode_alert(outcome.sends[0].value or b"").status == "resolved"
-    again = handler.tick({b"p": outcome.states[b"p"]}, at(9))
+    again = handler.handle_due({b"p": outcome.states[b"p"] or waiting}, milliseconds(at(9)))
     assert (again.states, again.sends) == ({}, [])

@@ -119,6 +119,53 @@ def test_strength_and_form_where_they_are_certain(
 
 
 @pytest.mark.parametrize(
+    ("text", "name", "strength"),
+    [
+        ("Potassium Chloride in D5W", "potassium chloride", None),
+        ("potassium chloride 20 mEq in 0.9% NaCl 1000 mL", "potassium chloride", (20, "meq")),
+        ("D5 1/2 NS with 20 mEq/L KCl", "potassium chloride", (20, "meq/l")),
+        ("Heparin Sodium 25,000 unit in 0.45% sodium chloride 250 mL", "heparin", (25000, "unit")),
+        ("Vancomycin in 0.9% sodium chloride", "vancomycin", None),
+        ("Dopamine 400 mg in Dextrose 5% 250 mL", "dopamine", (400, "mg")),
+        ("Insulin Regular 100 units in NS 100 mL", "insulin human", (100, "units")),
+    ],
+)
+def test_a_diluent_neither_hides_what_is_in_it_nor_gives_its_strength(
+    text: str, name: str, strength: tuple[float, str] | None
+) -> None:
+    found = named(text)
+    assert (names(found), strengths(found)) == ((name,), [strength])
+
+
+def test_a_salt_beside_a_diluent_is_not_nothing() -> None:
+    assert named("Lactated Ringers with potassium").resolution == "unresolved"
+
+
+def test_micro_is_one_letter_however_it_is_encoded() -> None:
+    assert strengths(named("Levothyroxine 50 \N{GREEK SMALL LETTER MU}g")) == [(50, "µg")]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Cabenuva", "cabotegravir + rilpivirine"),
+        ("Trijardy", "empagliflozin + linagliptin + metformin"),
+        ("Co-codamol 30/500 tablets", "codeine + acetaminophen"),
+        ("Co-dydramol", "dihydrocodeine + acetaminophen"),
+        ("co-careldopa", "carbidopa + levodopa"),
+        ("Co-Vasotec", "enalapril + hydrochlorothiazide"),
+        ("Xulane", "norelgestromin + ethinyl estradiol"),
+        ("Estrace", "estradiol"),
+        ("Ferric gluconate", "sodium ferric gluconate"),
+        ("Min-I-Jet morphine sulphate", "morphine"),
+        ("Midol", ""),  # a brand of different medicines
+    ],
+)
+def test_a_slip_of_the_dictionary_is_mended(text: str, expected: str) -> None:
+    assert " + ".join(names(named(text))) == expected
+
+
+@pytest.mark.parametrize(
     "text",
     ["NS", "D5W", "SW", "0.9% Sodium Chloride", "Sodium Chloride 0.9%  Flush", "Iso-Osmotic Dextrose", "Bag", "Vial",
      "Syringe (0.9% Sodium Chloride)", "D5W (EXCEL BAG)", "Sterile Diluent for Flolan", "Lactated Ringers", "Soln."],

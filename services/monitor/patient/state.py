@@ -36,6 +36,14 @@ class Pointer(Struct, frozen=True, array_like=True):
     follows: bool = True
 
 
+class LastPicture(Struct, frozen=True, array_like=True):
+    """The last picture that was sent: when (the monitor's time, milliseconds), which, and whether a newer one is owed."""
+
+    at: int = 0
+    digest: str = ""
+    owed: bool = False
+
+
 class PatientState(Struct, frozen=True, array_like=True):
     """Everything that is kept of a patient.
 
@@ -73,6 +81,7 @@ class PatientState(Struct, frozen=True, array_like=True):
     live: bool = False
     merged: Pointer | None = None
     former_ids: tuple[str, ...] = ()
+    last_picture: LastPicture = LastPicture()
 
     def in_force(self, at: datetime) -> list[Medicine]:
         """The medicines in force at an instant, with what they rest on, by what is known now."""
@@ -151,6 +160,7 @@ __all__ = [
     "Dose",
     "Fact",
     "Given",
+    "LastPicture",
     "Measure",
     "Medicine",
     "Obligation",
