@@ -38,7 +38,8 @@ async def shown(stack: Stack, folder: Path, patient: str) -> dict[str, Any]:
     done = await rxvigil(stack, folder, "show", patient)
     assert done.returncode == 0, done.stderr
     state: dict[str, Any] = json.loads(done.stdout)["state"]
-    # an alert says when the monitor worked it out, which is another time after each start
+    # an alert says when the monitor worked it out, and a picture when it was sent: another time after each start
+    del state["last_picture"]
     state["open_alerts"] = {key: alert["alert_id"] for key, alert in state["open_alerts"].items()}
     assert state["open_alerts"], "the patient has an alert to be kept"
     return state
