@@ -20,6 +20,10 @@ Place = Literal["skin", "eye", "ear", "nose", "mouth", "airway", "rectum", "vagi
 swallowed, injected, implanted or meant to go through the skin."""
 
 
+_OUTSIDE = ("skin", "eye", "ear")
+_SWALLOWED = ("tablet", "capsule")
+
+
 class InteractionPair(Struct, frozen=True, kw_only=True):
     """A pair of classes that should not be given together."""
 
@@ -149,11 +153,19 @@ class Knowledge(Struct, frozen=True, kw_only=True):
     specimens: Mapping[str, SpecimenKind] = {}
 
     def is_systemic(self, route: str, form: str) -> bool:
-        """Whether a medicine acts in the whole body; unknown counts as systemic, and a patch is, whatever its route says."""
+        """Whether a medicine acts in the whole body; unknown counts as systemic, and a patch is, whatever its route says. So does
+        what contradicts itself: a tablet for the eye ("OS" is also "per os"), an eye drop that is swallowed."""
         route, form = route.strip().lower(), form.strip().lower()
-        if self._acts(form) == "systemic":
+        if self._acts(form) == "systemic" or form.rsplit(" ", 1)[-1] in _SWALLOWED:
             return True
-        return all(self._acts(word) != "topical" for word in (route, form, form.split(" ", 1)[0]))
+        said = self.routes.get(route)
+        if said is not None and said.acts == "topical":
+            return False
+        inside = said is not None and said.place == "body"
+        outside = (self.routes.get(word) for word in (form, form.split(" ", 1)[0]))
+        return not any(
+            each.acts == "topical" and not (inside and each.place in _OUTSIDE) for each in outside if each is not None
+        )
 
     def place_of(self, route: str, form: str) -> Place | None:
         """Where a medicine is put, None where neither its route nor its form is known. What says more than that it is not
@@ -173,7 +185,7 @@ class Knowledge(Struct, frozen=True, kw_only=True):
 
 def plain_name(text: str) -> str:
     """A drug name as a key: lower case, single spaces, no punctuation but what is inside a word or a number."""
-    words = text.lower().replace("’", "'").replace("®", " ").replace("™", " ").split()
+    words = text.lower().replace("μ", "µ").replace("’", "'").replace("®", " ").replace("™", " ").split()
     return " ".join(filter(None, (word.strip(".,;:*") for word in words)))
 
 

@@ -32,9 +32,12 @@ from schemas.values import Origin
 from services.ingest.formats import End, Ignored, Item, Refusal, record
 from services.ingest.terminology import labs
 from services.ingest.terminology.drugs import DrugResolver
+from services.ingest.terminology.instructions import agreed
 from services.runtime.clock import Clock
 
 _DRUGS_REMEMBERED = 8192
+_CODES_REMEMBERED = 8
+"""Of one drug; what nobody bounds is what a broken feed makes up, and a drug may fill a record."""
 
 
 class Taken(NamedTuple):
@@ -52,7 +55,8 @@ class Pipeline:
     def __init__(self, knowledge: Knowledge, clock: Clock) -> None:
         self._knowledge = knowledge
         self._clock = clock
-        self._resolve = lru_cache(_DRUGS_REMEMBERED)(DrugResolver(knowledge).resolve)
+        self._resolve = DrugResolver(knowledge).resolve
+        self._remembered = lru_cache(_DRUGS_REMEMBERED)(self._resolve)
 
     def take(self, value: bytes | None, origin: Origin) -> Taken:
         """One record; ``origin.index`` of what comes of it is the unit's position in the record."""
@@ -96,7 +100,9 @@ class Pipeline:
 
     def _resolved(self, event: Event) -> dict[str, Any]:
         match event:
-            case Prescription() | Dispensing() | Administration():
+            case Prescription() | Dispensing():
+                return {"drug": self._drug(event.drug), "dosage": agreed(event.dosage)}
+            case Administration():
                 return {"drug": self._drug(event.drug)}
             case LabResult():
                 return self._measured(event)
@@ -130,7 +136,9 @@ class Pipeline:
         }
 
     def _drug(self, drug: Drug) -> Drug:
-        return self._resolve(drug if drug.resolution is None else replace(drug, resolution=None))
+        asked = drug if drug.resolution is None else replace(drug, resolution=None)
+        short = len(asked.codings) + len(asked.ingredients) <= _CODES_REMEMBERED
+        return self._remembered(asked) if short else self._resolve(asked)
 
 
 def dead_letter(refusal: Refusal, original: bytes, origin: Origin, now: datetime) -> DeadLetter:

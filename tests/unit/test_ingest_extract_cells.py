@@ -30,6 +30,32 @@ def test_numbers(cell: str, value: float | None) -> None:
         assert cells.number(cell) == value
 
 
+@pytest.mark.parametrize("cell", ["0,125", "00,125", "0,5"])
+def test_a_decimal_comma_is_not_taken_for_thousands(cell: str) -> None:
+    """0.125 mg of digoxin are not 125 mg."""
+    with pytest.raises(UnreadableError):
+        cells.number(cell)
+    with pytest.raises(UnreadableError):
+        cells.quantity(f"{cell} mg", "mg")
+    assert cells.result(cell) == {"text": cell}
+
+
+def test_numbers_with_a_decimal_comma() -> None:
+    assert [cells.number(cell, ",") for cell in ("0,125", "6,4", "1.250,5", "12.000", "7")] == [
+        0.125,
+        6.4,
+        1250.5,
+        12000,
+        7,
+    ]
+    with pytest.raises(UnreadableError):
+        cells.number("6.4", ",")
+    assert cells.quantity("0,5-1 ml", "", ",") == {"value": 0.5, "high": 1, "unit": "ml"}
+    assert cells.quantity("40 mg/0,4 ml", "", ",") == {"value": 40, "unit": "mg/0,4 ml"}
+    assert cells.result("<0,2", ",") == {"value": 0.2, "comparator": "<"}
+    assert cells.result("1,5 Ery/ul, s. Kommentar", ",") == {"text": "1,5 Ery/ul, s. Kommentar"}
+
+
 @pytest.mark.parametrize(
     ("cell", "expected"),
     [

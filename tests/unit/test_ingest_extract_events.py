@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.events import AllergyRecord, ConditionRecord, EncounterRecord, Event, Patient, Prescription
@@ -204,6 +204,7 @@ def test_undotted_diagnoses_get_their_dots() -> None:
 CELLS = st.sampled_from(["7", "50971", "1", "99", "2026-11-02", "2026-11-02 08:00:00", "F", "?", ">5", "neg", "", "QC"])
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(CELLS, min_size=6, max_size=6).map(",".join), min_size=1, max_size=12))
 def test_what_is_remembered_of_other_rows_changes_nothing(lines: list[str]) -> None:
     assert labs(*lines, *lines) == 2 * [end for line in lines for end in labs(line)]
@@ -218,6 +219,7 @@ def test_more_different_cells_than_are_remembered(monkeypatch: pytest.MonkeyPatc
 ANY_CELL = st.text(st.characters(exclude_characters='",\r\n', exclude_categories=["Cs"]), max_size=12)
 
 
+@settings(deadline=None)
 @given(st.lists(ANY_CELL, min_size=6, max_size=6))
 def test_any_row_has_an_end(row: list[str]) -> None:
     for end in read(LABS, (LAB_HEADER + ",".join(row)).encode(), item=ITEMS):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingest.formats import Refusal
-from services.ingest.formats.extract.rows import rows
+from services.ingest.formats.extract.rows import header_of, rows
 from tests.support.extracts import lines_of
 
 
@@ -56,3 +56,7 @@ def test_a_quote_that_never_closes_is_one_refusal_at_its_line() -> None:
 def test_any_bytes_are_rows_and_every_byte_that_is_no_blank_is_in_one(text: bytes) -> None:
     joined = b"".join(row.original for row in rows(lines_of(text), ","))
     assert b"".join(joined.split()) == b"".join(text.removeprefix(b"\xef\xbb\xbf").split())
+
+
+def test_columns_without_a_name_do_not_clash() -> None:
+    assert header_of(["ID", "", "VALUE", ""], "f.csv") == {"ID": 0, "column 2": 1, "VALUE": 2, "column 4": 3}

@@ -250,6 +250,13 @@ def test_identity_is_the_id_the_version_and_the_system() -> None:
     assert refusal(without(order(), "id")).place == "MedicationRequest.id"
 
 
+def test_a_version_written_as_in_the_header_is_its_number() -> None:
+    assert event(order(meta={"versionId": 'W/"3"'})).version == 3
+    # a first version is not a change, whatever time of loading it has
+    loaded = {"versionId": 'W/"1"', "lastUpdated": "2026-11-20T00:00:00Z"}
+    assert event(order(meta=loaded)).occurred_at == event(order()).occurred_at
+
+
 @pytest.mark.parametrize("text", ["MTY3", "1.5", "", "-1", "9" * 17, str(2**53), "١"])
 def test_a_version_that_is_no_number_is_told_by_the_time_of_the_change(text: str) -> None:
     made = event(order(meta={"versionId": text, "lastUpdated": "2026-11-03T00:00:00Z"}))

@@ -13,6 +13,7 @@ from tests.support.fhir import (
     AT,
     HL7,
     RXNORM,
+    UCUM,
     WARFARIN,
     bundle,
     concept,
@@ -149,6 +150,25 @@ AMOXICILLIN = {
         {"itemReference": {"display": "clavulanate"}, "strength": {"numerator": quantity(62.5, "mg")}},
     ],
 }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [{"value": 1, "unit": "tablet", "system": UCUM, "code": "{tbl}"}, {"value": 1, "unit": "Tab"}, {"value": 1}],
+)
+def test_a_strength_in_each_tablet_is_an_amount(piece: dict[str, Any]) -> None:
+    """So that a dose of two tablets has a weight."""
+    part = {
+        "itemCodeableConcept": {"text": "warfarin"},
+        "strength": {"numerator": quantity(5, "mg"), "denominator": piece},
+    }
+    held = {"resourceType": "Medication", "id": "m", "code": {"text": "warfarin"}, "ingredient": [part]}
+    found = event(
+        without(order(), "medicationCodeableConcept")
+        | {"contained": [held], "medicationReference": {"reference": "#m"}}
+    )
+    assert isinstance(found, Prescription)
+    assert found.drug.ingredients[0].strength == Quantity(5, "mg")
 
 
 @pytest.mark.parametrize("how", ["contained", "relative", "urn", "url"])

@@ -206,6 +206,12 @@ def test_a_value_beside_components_is_a_result_too() -> None:
     ]  # fmt: skip
 
 
+def test_a_panel_whose_members_are_resources_of_their_own_is_no_result() -> None:
+    members = {"hasMember": [{"reference": "Observation/k"}, {"reference": "Observation/na"}]}
+    assert ignored(observation("24323-8", **members)) == "Observation/panel"
+    assert isinstance(event(observation("24323-8", **members, valueString="see members")), LabResult)
+
+
 def test_a_bad_component_refuses_itself() -> None:
     parts = [part("2823-3", valueInteger=4, valueString=PHI), part("2951-2", valueInteger=140), {"code": {}}]
     ends = [item.end for item in decoded(observation("24326-1", component=parts))]

@@ -336,3 +336,29 @@ def test_nothing_makes_it_raise_and_nothing_received_is_lost(text: str) -> None:
 @pytest.mark.parametrize("filler", ["(", "[", "{", "/", " - ", "1 ", "mg "])
 def test_a_long_name_of_one_sign_takes_no_time(filler: str) -> None:
     assert named(filler * 100).resolution == "unresolved"
+
+
+def coded(code: str) -> Coding:
+    assert ("RxNorm", code) in KNOWLEDGE.drug_codes
+    return Coding(RXNORM, code)
+
+
+OXYCODONE, WITH_ACETAMINOPHEN = "1049621", "1049640"
+
+
+@pytest.mark.parametrize(
+    ("codes", "text", "expected"),
+    [
+        ((OXYCODONE,), "Percocet", {"oxycodone", "acetaminophen"}),
+        ((OXYCODONE, WITH_ACETAMINOPHEN), "", {"oxycodone", "acetaminophen"}),
+        ((WITH_ACETAMINOPHEN,), "oxycodone", {"oxycodone", "acetaminophen"}),
+        # two combinations that share one part: one is a slip
+        ((WITH_ACETAMINOPHEN,), "Oxycodone-Aspirin", set()),
+    ],
+)
+def test_a_combination_keeps_the_parts_that_only_one_code_or_name_says(
+    codes: tuple[str, ...], text: str, expected: set[str]
+) -> None:
+    found = RESOLVE(Drug(text=text, codings=tuple(map(coded, codes))))
+    assert set(names(found)) == expected
+    assert (found.resolution == "unresolved") == (not expected)

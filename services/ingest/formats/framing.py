@@ -13,6 +13,7 @@ from msgspec import Raw
 
 from services.ingest.formats import End, Ignored, Item, Refusal
 from services.ingest.formats.faults import not_json, not_text
+from services.ingest.formats.halves import put_aside, put_back
 
 Part = tuple[bytes, End]
 """What one unit came to, with its bytes; a unit that holds others (a FHIR bundle) comes to several."""
@@ -52,13 +53,18 @@ def too_many(most: int) -> Refusal:
 
 
 def _list(whole: bytes, text: bytes, most: int, read: Read) -> list[Item]:
-    if fault := not_json(text):
-        return [Item(0, whole, not_text(text) or fault)]
-    if text.count(b",") > most * COMMAS_PER_UNIT or len(elements := _elements(text)) > most:
+    shape = text
+    restored: Callable[[bytes], bytes] = bytes
+    if (fault := not_json(text)) is not None:
+        aside = put_aside(text)
+        if aside is None or not_json(aside) is not None:
+            return [Item(0, whole, not_text(text) or fault)]
+        shape, restored = aside, put_back
+    if text.count(b",") > most * COMMAS_PER_UNIT or len(elements := _elements(shape)) > most:
         return [Item(0, whole, too_many(most))]
     if not elements:
         return [Item(0, whole, Ignored("empty_list"))]
-    return _bounded(whole, ((index, read(bytes(each))) for index, each in enumerate(elements)), most)
+    return _bounded(whole, ((index, read(restored(bytes(each)))) for index, each in enumerate(elements)), most)
 
 
 def _lines(text: bytes, read: Read) -> Iterator[tuple[int, list[Part]]]:

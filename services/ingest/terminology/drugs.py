@@ -38,6 +38,10 @@ _SYSTEMS = {
 }
 
 
+_LONGEST_NAME = 256
+"""That of an ``Ingredient``."""
+
+
 class DrugResolver:
     """Pure: the same drug and knowledge give the same answer."""
 
@@ -61,11 +65,16 @@ class DrugResolver:
             said.append((given, "given"))
         if not said:
             return replace(drug, resolution="unresolved")
-        if any(_different(one, other) for (one, _), (other, _) in combinations(said, 2)):
+        # a feed gone wrong says one medicine thousands of times; "heparin" in "D5W": the diluent does not hide what is in it
+        distinct = {frozenset(_names(each)): each for each, by in said if each.ingredients and by != "given"}
+        # a code or a name may say one part of a combination, and the other parts are not to be lost
+        whole = max(distinct.values(), key=lambda each: len(each.ingredients), default=given or said[0][0])
+        contradicted = given is not None and whole is not given and _different(whole, given)
+        if contradicted or not all(_covers(whole, each) for each in distinct.values()):
             return replace(drug, ingredients=(), resolution="unresolved")
-        # "heparin" in "D5W": the diluent does not hide what is in it
-        how = next((how for reading, how in said if reading.ingredients), said[0][1])
-        reading = max((reading for reading, by in said if by == how), key=_detail)
+        same = [(each, by) for each, by in said if each is whole or (by != "given" and _covers(each, whole))]
+        how = same[0][1]
+        reading = max((each for each, by in same if by == how), key=_detail)
         return _resolved(drug, reading, [each for each, _ in said], given.ingredients if given is not None else (), how)
 
     def _of_code(self, coding: Coding) -> Reading | None:
@@ -115,7 +124,7 @@ class DrugResolver:
         if known is not None and len(known.ingredients) == 1:
             ours = known.ingredients[0]
         else:
-            ours = alone or Ingredient(plain_name(ingredient.name) or ingredient.name)
+            ours = alone or Ingredient(_plain(ingredient.name))
         precise = next((each.precise for each in said if each.name == ours.name and each.precise), ours.precise)
         strength = ingredient.strength if ingredient.strength is not None else UNSET
         return Ingredient(ours.name, ingredient.rxcui, strength, precise)
@@ -133,18 +142,35 @@ class DrugResolver:
         return Reading(tuple(found.values()), form) if understood else None
 
 
+def _plain(name: str) -> str:
+    """As received where nothing is left of it, or where lower case makes it too long ("İ" becomes two characters)."""
+    plain = plain_name(name)
+    return plain if 0 < len(plain) <= _LONGEST_NAME else name
+
+
 def _as_named(ingredient: Ingredient, reading: Reading | None) -> tuple[Ingredient, ...]:
     if reading is None:
-        return (replace(ingredient, name=plain_name(ingredient.name) or ingredient.name),)
+        return (replace(ingredient, name=_plain(ingredient.name)),)
     if len(reading.ingredients) != 1:
         return reading.ingredients
     return (_completed(reading.ingredients[0], ingredient),)
 
 
+def _covers(one: Reading, other: Reading) -> bool:
+    """Whether ``one`` has every ingredient of ``other``, said more or less closely."""
+    return all(any(_alike(a.name, b.name) for a in one.ingredients) for b in other.ingredients)
+
+
+def _alike(one: str, other: str) -> bool:
+    """``insulin`` and ``insulin glargine`` are one ingredient, said more or less closely."""
+    return one.startswith(other) or other.startswith(one)
+
+
 def _different(one: Reading, other: Reading) -> bool:
-    """Whether two readings share no ingredient. "Insulin" and "insulin glargine" share one, said more or less closely."""
-    pairs = [(a.name, b.name) for a in one.ingredients for b in other.ingredients]
-    return bool(pairs) and not any(a.startswith(b) or b.startswith(a) for a, b in pairs)
+    """Whether two readings share no ingredient."""
+    if not one.ingredients or not other.ingredients:
+        return False
+    return not any(_alike(a.name, b.name) for a in one.ingredients for b in other.ingredients)
 
 
 def _detail(reading: Reading) -> int:
@@ -165,12 +191,10 @@ def _resolved(
     """What ``reading`` leaves open is filled from the readings that say the same ingredients."""
     alike = [reading, *(each for each in others if _names(each) == _names(reading))]
     said = {ingredient.name: ingredient for ingredient in named}
-    ingredients = []
-    for each in reading.ingredients:
-        filled = _filled(
-            [ingredient for other in alike for ingredient in other.ingredients if ingredient.name == each.name]
-        )
-        ingredients.append(_completed(filled, said.get(each.name)))
+    by_name: dict[str, list[Ingredient]] = {}
+    for ingredient in (ingredient for other in alike for ingredient in other.ingredients):
+        by_name.setdefault(ingredient.name, []).append(ingredient)
+    ingredients = [_completed(_filled(by_name[each.name]), said.get(each.name)) for each in reading.ingredients]
     form = next((each.form for each in alike if each.form), "")
     brand = next((each.brand for each in alike if each.brand), "")
     amount = next((each.amount for each in alike if each.amount is not None), UNSET)

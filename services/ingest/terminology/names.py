@@ -24,8 +24,12 @@ _UNIT = (
     r"|cells|%"
 )
 _STRENGTH = re.compile(
-    rf"(?P<number>\d[\d,]*(?:\.\d+)?|\.\d+)?-?(?P<unit>(?:{_UNIT})(?:/(?:\d+(?:\.\d+)?)?(?:{_UNIT}))?)", re.ASCII
+    rf"(?P<number>\d[\d,]{{0,15}}(?:\.\d{{1,15}})?|\.\d{{1,15}})?-?"
+    rf"(?P<unit>(?:{_UNIT})(?:/(?:\d{{1,15}}(?:\.\d{{1,15}})?)?(?:{_UNIT}))?)",
+    re.ASCII,
 )
+_AMOUNT = re.compile(r"\d[\d,]{0,15}(?:\.\d{1,15})?|\.\d{1,15}", re.ASCII)
+"""As long as an amount can be; one of hundreds of digits would be infinite."""
 _PER = re.compile(rf"(?<=/)(\d+(?:\.\d+)?) (?=(?:{_UNIT})\b)", re.ASCII)
 """``40 mg/0.4 mL``, ``0.1 mg/24 hr``: the amount in which the strength is given stands apart from its unit."""
 _NUMBER = re.compile(r"[\d.,]+(?:[-/x][\d.,]+)*", re.ASCII)
@@ -36,9 +40,14 @@ _ASIDE = re.compile(r"\(([^()]*)\)")
 _JOINTS = (
     re.compile(r"\s/\s"),
     re.compile(r"\s/\s|(?<=[a-z])/(?=[a-z])(?!ml\b|hr\b|actuat\b|g\b|l\b|kg\b)", re.IGNORECASE),
-    re.compile(r"\s/\s|(?<=[a-z])[/-](?=[a-z])|\s-\s|\sand\s|\swith\s|\sw/\s?|\s?\+\s?|\s?&\s?|,\s", re.IGNORECASE),
+    re.compile(
+        r"\s/\s|(?<=[a-z])/(?=[a-z])(?!ml\b|hr\b|actuat\b|g\b|l\b|kg\b)|(?<=[a-z])-(?=[a-z])|\s-\s|\sand\s|\swith\s"
+        r"|\sw/\s?|\s?\+\s?|\s?&\s?|,\s",
+        re.IGNORECASE,
+    ),
 )
 """What stands between the ingredients of a combination, from the surest to the least sure."""
+_DISSOLVED = re.compile(r"\sin\s", re.IGNORECASE)
 _QUALIFIERS = ("topical", "ophthalmic", "otic", "nasal", "vaginal", "rectal")
 _LONGEST_TEXT = 400
 _MOST_WORDS = 48
@@ -78,6 +87,7 @@ class NameReader:
     def _drug(self, text: str) -> Reading | None:
         if len(text) > _LONGEST_TEXT:
             return None
+        text = self._undiluted(text)
         return self._plain(text) or self._clinical_drug(text) or self._as_written(text)
 
     def _as_written(self, text: str) -> Reading | None:
@@ -160,20 +170,31 @@ class NameReader:
                     return _together([reading for reading in readings if reading is not None])
         return None
 
+    def _undiluted(self, text: str) -> str:
+        """Without "in D5W 250 mL": the percentage of a diluent is not the strength of what is in it."""
+        *before, last = _DISSOLVED.split(text)
+        diluent = self._one(last) if before else None
+        return " in ".join(before) if diluent is not None and not diluent.ingredients else text
+
     def _one(self, text: str) -> Reading | None:
-        """One name with the words beside it."""
+        """One name with the words beside it. A salt beside a diluent is no word that changes nothing: "potassium" in Ringer's."""
         words = _PER.sub(r"\1", plain_name(text)).split()
         if len(words) > _MOST_WORDS:
             return None
         telling = [at for at, word in enumerate(words) if not self._changes_nothing(word)]
         for start, end in _spans(len(words), telling, self._most_words):
             reading = self._plain(" ".join(words[start:end]))
-            if reading is not None:
-                return self._with_details(reading, words[:start] + words[end:])
+            beside = words[:start] + words[end:]
+            if reading is not None and (reading.ingredients or not any(map(self._is_salt, beside))):
+                return self._with_details(reading, beside)
         return None
 
     def _changes_nothing(self, word: str) -> bool:
         return word in self._knowledge.words or bool(_NUMBER.fullmatch(word) or _STRENGTH.fullmatch(word))
+
+    def _is_salt(self, word: str) -> bool:
+        known = self._knowledge.words.get(word)
+        return known is not None and known.kind == "salt"
 
     def _with_details(self, reading: Reading, beside: Sequence[str]) -> Reading:
         strengths = list(_strengths(beside))
@@ -215,7 +236,7 @@ def _strengths(words: Sequence[str]) -> Iterator[Quantity]:
     for word in words:
         found = _STRENGTH.fullmatch(word)
         if found is None:
-            number = float(word.replace(",", "")) if re.fullmatch(r"\d[\d,]*(\.\d+)?|\.\d+", word, re.ASCII) else None
+            number = float(word.replace(",", "")) if _AMOUNT.fullmatch(word) else None
             continue
         value = float(found["number"].replace(",", "")) if found["number"] else number
         if value is not None and not _NO_STRENGTH.match(found["unit"]):

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from schemas.values import Quantity
 
-_NUMBER = r"\d[\d,]*(?:\.\d+)?|\.\d+"
+_NUMBER = r"\d[\d,]{0,15}(?:\.\d{1,15})?|\.\d{1,15}"
+"""As long as an amount can be; one of hundreds of digits would be infinite."""
 _UNIT = (
     r"MG|MCG|UG|G|GM|UNT|MEQ|MMOL|MCI|MILLION|CELLS|BAU|AU|PNU|PFU|IR|IU|\[iU\]|\[arb'U\]|\[APFU\]|VIRAL PARTICLES"
     r"|VECTOR-GENOMES|%"

@@ -6,14 +6,15 @@ import math
 import re
 from calendar import isleap
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from services.ingest.formats.extract.mapping import no_century
+from services.ingest.formats.extract.mapping import Decimal, no_century
 
-_NUMBER = r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|[+-]?\.\d+"
+_NUMBER = r"[+-]?(?:[1-9]\d{0,2}(?:,\d{3})+|\d+)(?:\.\d*)?|[+-]?\.\d+"
+"""``0,125`` is no number of thousands: somebody writes a decimal comma."""
+_SWAPPED = str.maketrans(",.", ".,")
 _PLAIN = re.compile(_NUMBER)
 _RANGE = re.compile(rf"(?P<low>{_NUMBER})(?:\s*-\s*(?P<high>{_NUMBER}))?\s*(?P<unit>(?:[^\W\d_]|[%\[]).*)?")
 _COMPARED = re.compile(rf"(?P<sign><=|>=|<|>|≤|≥|less than|greater than)\s*(?P<number>{_NUMBER})", re.IGNORECASE)
@@ -25,7 +26,6 @@ _ISO = {
     "%Y-%m-%d %H:%M:%S": re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII),
     "%Y-%m-%d": re.compile(r"\d{4}-\d\d-\d\d", re.ASCII),
 }
-_TIMES_REMEMBERED = 16384
 _HALF_A_CENTURY = timedelta(days=18263)
 
 
@@ -45,10 +45,8 @@ class Times:
     def __init__(self, formats: tuple[str, ...], zone: str) -> None:
         self._formats = [(format_, no_century(format_)) for format_ in formats]
         self._whole_years = [format_ for format_, short in self._formats if not short]
-        self._zone = ZoneInfo(zone)
-        # the same day and minute stands in many rows
-        self.instant = lru_cache(_TIMES_REMEMBERED)(self._instant)
-        self.day = lru_cache(_TIMES_REMEMBERED)(self._day)
+        # a zone of rules asks them for every time, also where they are those of UTC
+        self._zone: tzinfo = UTC if zone == "UTC" else ZoneInfo(zone)
 
     def _parse(self, cell: str, near: str) -> datetime:
         for format_, short in self._formats:
@@ -60,16 +58,17 @@ class Times:
         formats = [format_ for format_, _ in self._formats] if near else self._whole_years
         raise UnreadableError(f"not a time as {' or '.join(formats)}")
 
-    def _instant(self, cell: str, add_days: int = 0, near: str = "") -> datetime:
+    def instant(self, cell: str, add_days: int = 0, near: str = "") -> datetime:
         """The instant in UTC; days are added by the calendar of the zone. Of a time that the clocks show twice, the first."""
         local = self._parse(cell, near)
         try:
             local += timedelta(days=add_days)
-            return (local if local.tzinfo else local.replace(tzinfo=self._zone)).astimezone(UTC)
+            found = local if local.tzinfo else local.replace(tzinfo=self._zone)
+            return found if found.tzinfo is UTC else found.astimezone(UTC)
         except OverflowError as error:
             raise UnreadableError("a time outside the years 1 to 9999") from error
 
-    def _day(self, cell: str, add_days: int = 0, near: str = "") -> date:
+    def day(self, cell: str, add_days: int = 0, near: str = "") -> date:
         try:
             return self._parse(cell, near).date() + timedelta(days=add_days)
         except OverflowError as error:
@@ -112,9 +111,18 @@ def text(cell: str) -> str:
     return cell
 
 
-def number(cell: str) -> float:
+def number(cell: str, decimal: Decimal = ".") -> float:
     """``7.35``, ``25,000``; no exponent, so that a local code is not taken for a number."""
-    if not _PLAIN.fullmatch(cell) or math.isinf(value := float(cell.replace(",", ""))):
+    return _number(_pointed(cell, decimal))
+
+
+def _pointed(cell: str, decimal: Decimal) -> str:
+    """The cell with the point as its decimal sign."""
+    return cell if decimal == "." else cell.translate(_SWAPPED)
+
+
+def _number(pointed: str) -> float:
+    if not _PLAIN.fullmatch(pointed) or math.isinf(value := float(pointed.replace(",", ""))):
         raise UnreadableError("not a number")
     return value
 
@@ -131,25 +139,27 @@ def truth(cell: str) -> bool:
     return _TRUTH[cell.lower()]
 
 
-def quantity(cell: str, unit: str) -> dict[str, Any]:
+def quantity(cell: str, unit: str, decimal: Decimal = ".") -> dict[str, Any]:
     """``500``, ``1-2`` (a range) and ``1-2mg`` where the unit is the given one or none is given."""
-    match = _RANGE.fullmatch(cell)
-    if not match or (match["unit"] and unit and match["unit"].casefold() != unit.casefold()):
+    match = _RANGE.fullmatch(_pointed(cell, decimal))
+    own = cell[match.start("unit") :] if match and match["unit"] else ""
+    if not match or (own and unit and own.casefold() != unit.casefold()):
         raise UnreadableError("not an amount as 500 or 1-2")
-    low, high = number(match["low"]), number(match["high"]) if match["high"] else None
+    low, high = _number(match["low"]), _number(match["high"]) if match["high"] else None
     if high is not None and high < low:
         raise UnreadableError("a range that ends below its start")
-    return {"value": low, "unit": unit or match["unit"] or "", **({} if high is None else {"high": high})}
+    return {"value": low, "unit": unit or own, **({} if high is None else {"high": high})}
 
 
-def result(cell: str) -> dict[str, Any]:
+def result(cell: str, decimal: Decimal = ".") -> dict[str, Any]:
     """A laboratory result: a number, a number with a comparator (``<0.2``, ``GREATER THAN 30``), else its text.
 
     A range (``0-2``), a grade (``1+``) and a number with words stay text: none of them is a number.
     """
-    match = _COMPARED.fullmatch(cell)
+    pointed = _pointed(cell, decimal)
+    match = _COMPARED.fullmatch(pointed)
     try:
-        value = number(match["number"] if match else cell)
+        value = _number(match["number"] if match else pointed)
     except UnreadableError:
         return {"text": cell}
     if match is None:
@@ -158,7 +168,6 @@ def result(cell: str) -> dict[str, Any]:
     return {"value": value, "comparator": _SIGNS.get(sign, sign)}
 
 
-READERS: dict[str, Callable[[str], Any]] = {
-    "text": text, "number": number, "whole": whole, "truth": truth, "result": result,
-}  # fmt: skip
-"""How a cell is read, by the kind of its field; times and amounts need more than the cell."""
+READERS: dict[str, Callable[[str], Any]] = {"text": text, "whole": whole, "truth": truth}
+"""How a cell is read, by the kind of its field; times, numbers and amounts need more than the cell."""
+NUMERIC: dict[str, Callable[[str, Decimal], Any]] = {"number": number, "result": result}

@@ -12,7 +12,16 @@ from msgspec import UNSET
 from services.ingest.formats.extract import cells
 from services.ingest.formats.extract.cells import Times, UnreadableError
 from services.ingest.formats.extract.joins import Text, template
-from services.ingest.formats.extract.mapping import Code, Field, FieldSpec, MappingError, Source, columns_in, texts_of
+from services.ingest.formats.extract.mapping import (
+    Code,
+    Decimal,
+    Field,
+    FieldSpec,
+    MappingError,
+    Source,
+    columns_in,
+    texts_of,
+)
 from services.ingest.formats.extract.rows import Cells, need
 from services.ingest.formats.extract.targets import Target, target_of
 from services.ingest.formats.strict import MAX_VERSION
@@ -40,8 +49,11 @@ class Filler(NamedTuple):
 class Fields:
     """Compiles the fields of one event type. Raises ``MappingError`` when a field cannot be; ``where`` says where."""
 
-    def __init__(self, event_type: type[Any], columns: dict[str, int], times: Times, where: str) -> None:
+    def __init__(
+        self, event_type: type[Any], columns: dict[str, int], times: Times, decimal: Decimal, where: str
+    ) -> None:
         self._event_type, self._columns, self._times, self._where = event_type, columns, times, where
+        self._decimal: Decimal = decimal
 
     def filler(self, path: str, spec: FieldSpec) -> Filler:
         where = f"{self._where}: fields.{path!r}"
@@ -95,7 +107,9 @@ class Fields:
             return lambda cell, row: read(cell, days, near(row))
         if target.kind == "quantity":
             unit = template(field.unit, self._columns)
-            return lambda cell, row: cells.quantity(cell, unit(row))
+            return lambda cell, row: cells.quantity(cell, unit(row), self._decimal)
+        if numeric := cells.NUMERIC.get(target.kind):
+            return lambda cell, row: numeric(cell, self._decimal)
         reader = cells.READERS[target.kind]
         return lambda cell, row: reader(cell)
 

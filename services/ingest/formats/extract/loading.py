@@ -38,19 +38,7 @@ def load(text: bytes, file: str) -> Mapping:
         mapping = msgspec.convert(data, Mapping)
     except msgspec.ValidationError as error:
         raise MappingError(f"{file}: {_located(data, str(error))}") from error
-    try:
-        ZoneInfo(mapping.zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise MappingError(f"{file}: zone: no time zone {mapping.zone!r}; use an IANA name as Europe/Berlin") from error
-    if any(sign in msgspec.json.encode(replace(mapping, delimiter=",")) for sign in (b"\\u0000", b"\\u001f")):
-        raise MappingError(f"{file}: a text with the character NUL or U+001F, which no store holds; write it without")
-    for format_ in mapping.time_formats:
-        _check_time_format(format_, file)
-    if all(map(no_century, mapping.time_formats)):
-        raise MappingError(
-            f"{file}: time_formats: every year has two digits and none says the century; add a format with %Y, at least for "
-            "the times that `near` names"
-        )
+    _check_whole(mapping, file)
     for number, table in enumerate(mapping.tables):
         for path, spec in table.fields.items():
             for text_ in texts_of(spec):
@@ -58,6 +46,27 @@ def load(text: bytes, file: str) -> Mapping:
     for name, join in mapping.joins.items():
         _check_join(mapping, name, join, f"{file}: joins.{name}")
     return mapping
+
+
+def _check_whole(mapping: Mapping, file: str) -> None:
+    try:
+        ZoneInfo(mapping.zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise MappingError(f"{file}: zone: no time zone {mapping.zone!r}; use an IANA name as Europe/Berlin") from error
+    if any(sign in msgspec.json.encode(replace(mapping, delimiter=",")) for sign in (b"\\u0000", b"\\u001f")):
+        raise MappingError(f"{file}: a text with the character NUL or U+001F, which no store holds; write it without")
+    if mapping.delimiter == ";" and mapping.decimal is None:
+        raise MappingError(
+            f"{file}: delimiter: files with a semicolon often write numbers with a decimal comma, and 1,234 would be read as "
+            'more than a thousand; say which it is: decimal = "," or decimal = "."'
+        )
+    for format_ in mapping.time_formats:
+        _check_time_format(format_, file)
+    if all(map(no_century, mapping.time_formats)):
+        raise MappingError(
+            f"{file}: time_formats: every year has two digits and none says the century; add a format with %Y, at least for "
+            "the times that `near` names"
+        )
 
 
 def _located(data: dict[str, Any], failure: str) -> str:

@@ -19,6 +19,7 @@ from msgspec import Meta, Struct
 from schemas.events import EVENT_TYPES, Event, Timing
 from schemas.values import Key
 
+Decimal = Literal[".", ","]
 NonEmpty = Annotated[str, Meta(min_length=1)]
 
 
@@ -109,13 +110,16 @@ class Join(_Part, frozen=True, kw_only=True):
 
 
 class Mapping(_Part, frozen=True, kw_only=True):
-    """A mapping file. ``time_formats`` are tried in their order (Python's strptime); ``zone`` is for times without one."""
+    """A mapping file. ``time_formats`` are tried in their order (Python's strptime); ``zone`` is for times without one.
+
+    ``decimal`` is the sign before the decimals of a number; the other of the two stands between thousands."""
 
     source: Key
     timing: Timing = "live"
     zone: str = "UTC"
     time_formats: Annotated[tuple[NonEmpty, ...], Meta(min_length=1)] = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d")
     delimiter: Annotated[str, Meta(min_length=1, max_length=1)] = ","
+    decimal: Decimal | None = None
     tables: Annotated[tuple[Table, ...], Meta(min_length=1)]
     joins: dict[str, Join] = {}
     ignored: tuple[NonEmpty, ...] = ()

@@ -62,9 +62,11 @@ def _not_utf8(original: bytes) -> Refusal | None:
 
 
 def header_of(names: Cells, where: str) -> dict[str, int]:
-    """Column names with their positions. Raises ``MappingError`` when two columns have one name."""
+    """Column names with their positions; a column without a name (a delimiter at the end of every line) is called by its
+    number. Raises ``MappingError`` when two columns have one name."""
     columns: dict[str, int] = {}
-    for index, name in enumerate(map(str.strip, names)):
+    for index, given in enumerate(map(str.strip, names)):
+        name = given or f"column {index + 1}"
         if columns.setdefault(name, index) != index:
             raise MappingError(f"{where}: two columns are named {name!r}; give each a name of its own")
     return columns

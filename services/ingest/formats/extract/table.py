@@ -50,7 +50,8 @@ class Extract:
         self._joins = [self._join(mapping, name, other, where) for name, other in joined.items()]
         need(self._columns, [ignore.column for ignore in table.ignore], where)
         self._ignore = [(self._columns[i.column], frozenset(i.equals), Ignored(i.kind)) for i in table.ignore]
-        fields = Fields(self._event_type, self._columns, Times(mapping.time_formats, mapping.zone), where)
+        times = Times(mapping.time_formats, mapping.zone)
+        fields = Fields(self._event_type, self._columns, times, mapping.decimal or ".", where)
         self._fillers = [fields.filler(path, spec) for path, spec in table.fields.items()]
         if missing := lacking(self._event_type, [filler.target.path for filler in self._fillers]):
             raise MappingError(f"{where}: {table.event} needs the field {missing!r}")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import ChainMap
+from collections.abc import Callable, MutableMapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec.structs import replace
 
 from schemas.events import Event
 from services.ingest.formats import End, Ignored, Refusal
@@ -18,10 +20,13 @@ from services.ingest.formats.fhir.elements import FaultError, instant
 from services.ingest.formats.fhir.kinds import RESOURCE_TYPES
 from services.ingest.formats.fhir.references import Identified, NotUsedError, Stub, Surroundings
 from services.ingest.formats.framing import COMMAS_PER_UNIT, MAX_UNITS, Part, too_many
+from services.ingest.formats.halves import put_aside, put_back
 from services.ingest.formats.strict import unsayable
 
 MARK = b'"resourceType"'
 """A text without it is no FHIR; the name of a field is never escaped by any writer that we know of."""
+_ESCAPE = b"\\u00"
+"""How JSON writes NUL and U+001F, among others."""
 _MAX_DEPTH = 4
 """Bundles in bundles: a batch of searches comes back as two."""
 
@@ -64,12 +69,22 @@ def read(text: bytes, most: int = MAX_UNITS, received_at: datetime | None = None
 
     ``received_at`` is the time of what has no time of its own. A bundle of more than ``most`` entries is refused whole.
     """
-    found = _decoded(text)
+    found = _decoded(text) or _despite_halves(text)
     if found is None:
         return None
+    around = Surroundings({}, received_at, _ESCAPE in text)
     if isinstance(found, fhir.Bundle):
-        return _bundle(text, found, "Bundle", most, Surroundings({}, received_at), 1)
-    return [(text, end) for end in _ends(text, found, None, Surroundings({}, received_at))]
+        return _bundle(text, found, "Bundle", most, around, 1)
+    return [(text, end) for end in _ends(text, found, None, around)]
+
+
+def _despite_halves(text: bytes) -> fhir.Bundle | None:
+    """A bundle that only cannot be read because one of its entries has half a character."""
+    aside = put_aside(text)
+    found = _decoded(aside) if aside is not None else None
+    if not isinstance(found, fhir.Bundle):
+        return None
+    return replace(found, entry=tuple(Raw(put_back(bytes(raw))) for raw in found.entry))
 
 
 def _decoded(text: bytes) -> _Found | None:
@@ -111,15 +126,18 @@ def _bundle(text: bytes, bundle: fhir.Bundle, place: str, most: int, outer: Surr
         known_at = instant(bundle.timestamp, "timestamp") or outer.known_at
     except FaultError:
         known_at = outer.known_at  # a fault in what no resource may need
-    targets: dict[str, Identified] = dict(outer.targets)
+    # a copy for each of many bundles in a bundle would take minutes
+    targets: MutableMapping[str, Identified] = ChainMap({}, outer.targets) if outer.targets else {}
     units = [_unit(bytes(raw), f"{place}.entry[{number}]", targets) for number, raw in enumerate(bundle.entry)]
-    around = Surroundings(targets, known_at)
+    around = Surroundings(targets, known_at, outer.escapes)
     parts: list[Part] = []
     for unit in units:
         if isinstance(unit.found, fhir.Bundle):
             parts += _inner(unit, unit.found, most, around, depth)
         else:
             parts += [(unit.original, end) for end in _ends(unit.original, unit.found, unit.place, around)]
+        if len(parts) > most:
+            return [(text, too_many(most))]  # before the components of thousands of panels fill the memory
     return parts
 
 
@@ -129,11 +147,11 @@ def _inner(unit: _Unit, bundle: fhir.Bundle, most: int, around: Surroundings, de
     return _bundle(unit.original, bundle, unit.place, most, around, depth + 1)
 
 
-def _unit(raw: bytes, place: str, targets: dict[str, Identified]) -> _Unit:
+def _unit(raw: bytes, place: str, targets: MutableMapping[str, Identified]) -> _Unit:
     try:
         entry = _entry(raw)
     except _ERRORS as error:
-        return _Unit(raw, place, refusal(error))
+        return _unit_despite_halves(raw, place) or _Unit(raw, place, refusal(error))
     if entry.resource is UNSET:
         # a request to read or delete, or the answer to a request
         return _Unit(raw, place, Ignored(f"Bundle.entry/{entry.request.method if entry.request else 'no resource'}"))
@@ -145,7 +163,19 @@ def _unit(raw: bytes, place: str, targets: dict[str, Identified]) -> _Unit:
     return _Unit(text, place, found)
 
 
-def _index(entry: fhir.Entry, text: bytes, found: _Found, targets: dict[str, Identified]) -> None:
+def _unit_despite_halves(raw: bytes, place: str) -> _Unit | None:
+    """An entry that is a bundle of this kind itself."""
+    aside = put_aside(raw)
+    try:
+        resource = _entry(aside).resource if aside is not None else UNSET
+    except _ERRORS:
+        return None
+    text = put_back(bytes(resource)) if isinstance(resource, Raw) else b""
+    found = _despite_halves(text)
+    return _Unit(text, f"{place}.resource", found) if found is not None else None
+
+
+def _index(entry: fhir.Entry, text: bytes, found: _Found, targets: MutableMapping[str, Identified]) -> None:
     """Resources that are not used have an identity too: an order's prescriber may be one."""
     if isinstance(found, fhir.Bundle | Refusal):
         return
@@ -170,6 +200,8 @@ def _ends(text: bytes, found: Identified | Ignored | Refusal, place: str | None,
         return [_placed(found, place or _name(text))]
     try:
         if isinstance(found, fhir.Observation):
+            if len(found.component) > MAX_UNITS:
+                return [too_many(MAX_UNITS)]
             ends = observations.observation(found, around)
         elif isinstance(found, fhir.Medication):
             ends = [Ignored("Medication")]  # read where a reference means it
@@ -179,7 +211,7 @@ def _ends(text: bytes, found: Identified | Ignored | Refusal, place: str | None,
         return [unused.ignored]
     except FaultError as fault:
         ends = [Refusal("schema", fault.detail, f"$.{fault.place}")]
-    if b"\\u00" in text:
+    if around.escapes:
         ends = [(unsayable(end) or end) if isinstance(end, Event) else end for end in ends]
     root = place or type(found).__name__
     return [_placed(end, root) if isinstance(end, Refusal) else end for end in ends]

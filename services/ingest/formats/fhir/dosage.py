@@ -32,6 +32,9 @@ _ABBREVIATIONS = {
     "Q1H": 24, "Q2H": 12, "Q3H": 8, "Q4H": 6, "Q6H": 4, "Q8H": 3,
 }  # fmt: skip
 """HL7's GTSAbbreviation, which FHIR R4 lists for Timing.code: times a day."""
+_MEALS = {"C", "AC", "PC"}
+"""HL7's TimingEvent "at meals", which does not say at how many."""
+_WEEK = 7
 _MAX_TEXT = 4000
 _MAX_DAYS = 36_525
 """A century; a longer span is a slip and no end."""
@@ -113,36 +116,46 @@ def _agreed(dosages: Sequence[Dosage]) -> Dosage:
 
 
 def frequency(timing: fhir.Timing | None) -> float | None:
-    """Times a day. A frequency that is not said is one a period, as FHIR reads it."""
+    """Times a day. A frequency that is not said is one a period, as FHIR reads it. FHIR lets the code and the data of a timing
+    say one thing; where they say two, one of them is a slip, and weekly is not to be read as daily."""
     if timing is None:
         return None
-    repeat = timing.repeat
-    if repeat is not None and repeat.periodUnit is not None and repeat.period is not None:
-        return _of_period(repeat, PER_DAY[repeat.periodUnit], repeat.period)
-    if repeat is not None and (repeat.dayOfWeek or repeat.timeOfDay or repeat.when):
-        return _times(repeat) * (_days_named(repeat) / 7 if repeat.dayOfWeek else 1)
-    return next((float(_ABBREVIATIONS[code]) for code in codes(timing.code) if code in _ABBREVIATIONS), None)
+    said = [] if timing.repeat is None else [_repeated(timing.repeat)]
+    said.append(next((float(_ABBREVIATIONS[code]) for code in codes(timing.code) if code in _ABBREVIATIONS), None))
+    found = [each for each in said if each is not None]
+    return found[0] if found and math.isclose(min(found), max(found)) else None
 
 
-def _of_period(repeat: fhir.Repeat, per_day: float, period: float) -> float | None:
-    if period <= 0:
+def _repeated(repeat: fhir.Repeat) -> float | None:
+    if repeat.period is not None and repeat.periodUnit is not None:
+        return _of_period(repeat, repeat.period / PER_DAY[repeat.periodUnit])
+    if not (repeat.dayOfWeek or repeat.timeOfDay or repeat.when):
         return None
-    times, days_named = _times(repeat), _days_named(repeat)
-    if days_named and per_day >= 1:
+    return _of_period(repeat, 1)
+
+
+def _of_period(repeat: fhir.Repeat, span: float) -> float | None:
+    """``span`` is the period in days."""
+    times, named = _times(repeat), len(set(repeat.dayOfWeek) - {None})
+    if times is None or span <= 0:
+        return None
+    if not named or span >= _WEEK:
+        # every week or 7 days, on Mondays: each day that is named is one time
+        found = max(times, named) / span
+    elif span <= 1:
         # once a day, on Mondays: the days are those on which the day's frequency holds
-        found = times * per_day / period * days_named / 7
+        found = times / span * named / _WEEK
     else:
-        found = max(times, days_named) * per_day / period
+        return None  # every second day, on Mondays: whichever way it is meant
     return found if math.isfinite(found) else None
 
 
-def _days_named(repeat: fhir.Repeat) -> int:
-    return len(set(repeat.dayOfWeek) - {None})
-
-
-def _times(repeat: fhir.Repeat) -> int:
-    said = repeat.frequencyMax or repeat.frequency
-    return said or len(repeat.timeOfDay) or len(repeat.when) or 1
+def _times(repeat: fhir.Repeat) -> int | None:
+    """How often in a period: as often as it is said and at least at each time that is named."""
+    said, when = repeat.frequencyMax or repeat.frequency, set(repeat.when) - {None}
+    if said is None and when & _MEALS:
+        return None
+    return max(said or 1, len(set(repeat.timeOfDay) - {None}), len(when))
 
 
 def _per_day(most: fhir.Ratio | None) -> Quantity | None:
@@ -187,15 +200,24 @@ def until(text: str | None, place: str) -> datetime | None:
 
 
 def lasting(given: Sequence[fhir.Dosage], start: datetime | None) -> datetime | None:
-    """The end that ``boundsDuration`` of every instruction sets, from ``start``."""
-    spans = [days(each.timing.repeat.boundsDuration) if each.timing and each.timing.repeat else None for each in given]
-    known_spans = [span for span in spans if span is not None]
-    if start is None or not spans or len(known_spans) != len(spans):
+    """The end that the durations of every instruction set, from ``start``: of instructions with one ``sequence`` the longest,
+    and those of a later sequence begin when an earlier one is over, as in a tapering dose."""
+    steps: dict[int | None, float] = {}
+    for each in given:
+        span = _duration(each.timing.repeat) if each.timing is not None and each.timing.repeat is not None else None
+        if span is None:
+            return None
+        steps[each.sequence] = max(span, steps.get(each.sequence, 0))
+    if start is None or not steps:
         return None
     try:
-        return start + timedelta(days=max(known_spans))
+        return start + timedelta(days=sum(steps.values()))
     except OverflowError:
         return None
+
+
+def _duration(repeat: fhir.Repeat) -> float | None:
+    return days(repeat.boundsDuration) if repeat.boundsRange is None else days(repeat.boundsRange.high)
 
 
 def _once(timing: fhir.Timing | None) -> bool:

@@ -52,6 +52,9 @@ SYSTEMS = {
 }
 """FHIR's names of the code systems that ``schemas.values.Coding`` names; national editions of ICD-10 share its categories."""
 _UCUM = "http://unitsofmeasure.org"
+_POWERS = {"k": 3, "": 0, "d": -1, "c": -2, "m": -3, "u": -6, "n": -9, "p": -12}
+_PIECES = {"", "1", "tablet", "tablets", "tab", "capsule", "capsules", "cap"}
+_METRIC = re.compile(r"(?P<prefix>[kmunp]?)(?P<above>g|mol|l)(?P<below>/(?P<part>[dcmun]?)l)?")
 
 
 def instant(text: str | None, place: str) -> datetime | None:
@@ -135,10 +138,26 @@ def codes(*concepts: fhir.CodeableConcept | None) -> list[str]:
 
 
 def unit(quantity: fhir.Quantity) -> str:
-    """The UCUM code where there is one that says more than an annotation, else the unit as people read it."""
-    if quantity.system == _UCUM and quantity.code and "{" not in quantity.code:
-        return quantity.code
-    return quantity.unit or quantity.code or ""
+    """The UCUM code where there is one that says more than an annotation or a number, else the unit as people read it. Where
+    the two are a thousand or a mole apart, one is a slip: both are given, which no reader takes for a unit."""
+    shown, code = quantity.unit or "", quantity.code or ""
+    if quantity.system != _UCUM or not code or "{" in code or (code == "1" and shown):
+        return shown or code
+    if shown != code and _size(shown) != _size(code) and None not in (_size(shown), _size(code)):
+        return f"{shown} or {code}"[: fhir.MAX_UNIT]
+    return code
+
+
+@lru_cache(1024)
+def _size(unit: str) -> tuple[str, int] | None:
+    """What a plain unit of mass, substance or volume, or of one in a volume, measures, and its size as a power of ten; None for
+    any other."""
+    match = _METRIC.fullmatch(unit.strip().lower().replace("mcg", "ug").replace("µ", "u").replace("μ", "u"))
+    if match is None:
+        return None
+    above, below = match["above"], match["below"]
+    power = _POWERS[match["prefix"]] - (_POWERS[match["part"]] if below else 0)
+    return f"{above}/l" if below else above, power
 
 
 def quantity(found: fhir.Quantity | None) -> Quantity | None:
@@ -157,7 +176,7 @@ def spread(found: fhir.Range | None) -> Quantity | None:
 
 
 def quotient(ratio: fhir.Ratio | None) -> Quantity | None:
-    """A ratio as an amount per one of the denominator's unit: 500 mg in 10 mL is 50 mg/mL, 5 mg in 1 is 5 mg."""
+    """A ratio as an amount per one of the denominator's unit: 500 mg in 10 mL is 50 mg/mL, 5 mg in 1 or in a tablet is 5 mg."""
     if ratio is None or (above := quantity(ratio.numerator)) is None:
         return None
     if ratio.denominator is None:
@@ -166,7 +185,8 @@ def quotient(ratio: fhir.Ratio | None) -> Quantity | None:
     if below is None or below.value <= 0:
         return None
     value = above.value / below.value
-    name = above.unit + ("" if below.unit in ("", "1") else f"/{below.unit}")
+    counted = below.unit.lower() in _PIECES or "{" in (ratio.denominator.code or "")
+    name = above.unit + ("" if counted else f"/{below.unit}")
     if not math.isfinite(value) or len(name) > fhir.MAX_UNIT:
         return None
     # a quotient of two decimal fractions: what lies beyond the tenth significant digit is the computer's

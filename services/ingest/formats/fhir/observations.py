@@ -103,6 +103,8 @@ def observation(found: fhir.Observation, around: Surroundings) -> list[End]:
     pressure = _pressure(found, carried)
     if pressure is not None:
         return [pressure]
+    if found.hasMember and not found.component and not _says(found):
+        raise NotUsedError("Observation/panel")  # its members are resources of their own
     is_vital = vital or any(code in _VITAL for code in categories)
     ends = [_one(found, "", found, carried, sign, is_vital, around)] if _says(found) or not found.component else []
     return ends + _components(found, carried, is_vital, around)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import MutableMapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -17,6 +18,8 @@ from services.ingest.formats.fhir.kinds import RESOURCE_TYPES
 Identified = fhir.Resource | fhir.Observation
 _MAX_KEY = 256
 _MAX_VERSION = 2**53 - 1
+_ETAG = re.compile(r'(?:W/)?"([^"]*)"')
+"""Some servers write the version as in the header that names it: ``W/"3"``."""
 _contained = msgspec.json.Decoder(fhir.Used).decode
 
 
@@ -26,10 +29,12 @@ class Stub(fhir.Resource):
 
 class Surroundings(NamedTuple):
     """What a resource cannot say itself: what the references in its bundle lead to (by full URL and by ``Type/id``), and when
-    it was known at the latest (the bundle's time stamp, or when the record was received)."""
+    it was known at the latest (the bundle's time stamp, or when the record was received). ``escapes`` is whether a control
+    character may stand in a text here: an id that has one comes with a reference into a resource that has none."""
 
-    targets: Mapping[str, Identified]
+    targets: MutableMapping[str, Identified]
     known_at: datetime | None
+    escapes: bool
 
 
 class NotUsedError(Exception):
@@ -62,10 +67,17 @@ def source(resource: Identified) -> str:
 
 def version(resource: Identified) -> int:
     """The number that ``meta.versionId`` is, else 1: such versions are told from each other by ``recorded_at``."""
-    text = resource.meta.versionId if resource.meta is not None else None
+    text = _version_id(resource)
     if text is not None and text.isascii() and text.isdigit() and len(text) <= len(str(_MAX_VERSION)):
         return int(text) if int(text) <= _MAX_VERSION else 1
     return 1
+
+
+def _version_id(resource: Identified) -> str | None:
+    text = resource.meta.versionId if resource.meta is not None else None
+    if text is not None and (tagged := _ETAG.fullmatch(text)):
+        return tagged[1]
+    return text
 
 
 def updated(resource: Identified) -> datetime | None:
@@ -75,7 +87,7 @@ def updated(resource: Identified) -> datetime | None:
 def changed(resource: Identified, first: datetime | None) -> datetime | None:
     """When a resource came to say what it says: of its first version ``first``; of a later one the time of that version, if it
     is known and not before. A system that loads old records gives them one version and the time of loading."""
-    if resource.meta is None or resource.meta.versionId in (None, "1"):
+    if _version_id(resource) in (None, "0", "1"):
         return first
     at = updated(resource)
     return at if at is not None and (first is None or at >= first) else first

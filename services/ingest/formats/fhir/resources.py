@@ -84,6 +84,7 @@ class Ratio(Element):
 class Repeat(Element):
     boundsPeriod: Period | None = None
     boundsDuration: Quantity | None = None
+    boundsRange: Range | None = None
     count: Whole | None = None
     frequency: Whole | None = None
     frequencyMax: Whole | None = None
@@ -111,6 +112,7 @@ class DoseAndRate(Element):
 
 
 class Dosage(Element):
+    sequence: Integer | None = None
     text: Text | None = None
     patientInstruction: Text | None = None
     timing: Timing | None = None
@@ -328,6 +330,7 @@ class Observation(Measured, kw_only=True, gc=False, tag_field="resourceType", ta
     subject: Reference | None = None
     encounter: Reference | None = None
     basedOn: tuple[Reference, ...] = ()
+    hasMember: tuple[Reference, ...] = ()
     effectiveDateTime: str | None = None
     effectivePeriod: Period | None = None
     effectiveInstant: str | None = None
