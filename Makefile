@@ -38,6 +38,10 @@ bench-peers: $(READY) ## the same beside Kafka Streams, Quix Streams and stock F
 bench-short: $(READY) ## a small form of `make bench`, about a minute
 	$(BIN)/python -m bench --short $(ARGS)
 
+.PHONY: fuzz
+fuzz: $(READY) ## ingest under a fuzzer for SECONDS (60); an input that fails stays in build/fuzz
+	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60)
+
 lint: $(READY) ## formatting, lint, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
