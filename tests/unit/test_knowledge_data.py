@@ -157,6 +157,14 @@ def test_partners_are_mutual_and_never_oneself() -> None:
         ("TP", "patch", True),
         ("", "patch", True),
         ("TD", "", True),
+        ("OS", "tablet", True),  # per os
+        ("OS", "", True),
+        ("OS", "ophthalmic solution", False),
+        ("IR", "extended release oral tablet", True),
+        ("topical", "capsule", True),
+        ("PO", "ophthalmic solution", True),
+        ("IV", "cream", True),
+        ("PO", "oral rinse", False),
     ],
 )
 def test_what_acts_in_the_whole_body(route: str, form: str, systemic: bool) -> None:
