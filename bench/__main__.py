@@ -17,7 +17,7 @@ import cyclopts
 import uvloop
 from rich.console import Console
 
-from bench import contenders, delay, restore, throughput, workers
+from bench import contenders, delay, ingest, restore, throughput, workers
 from bench.broker import Broker
 from bench.contenders import ENGINE, LOOP, STOCK, Entrant
 from bench.figures import Figure, Report, say
@@ -27,9 +27,9 @@ from services.local.errors import ChildDiedError
 from services.local.stack import Stack
 from services.runtime.settings import Settings
 
-Part = Literal["job", "monitor", "delay", "restore", "patients", "workers", "takeover"]
-PARTS: tuple[Part, ...] = ("job", "monitor", "delay", "restore", "patients", "workers", "takeover")
-SHORT_PARTS: tuple[Part, ...] = ("job", "monitor", "delay", "restore")
+Part = Literal["ingest", "job", "monitor", "delay", "restore", "patients", "workers", "takeover"]
+PARTS: tuple[Part, ...] = ("ingest", "job", "monitor", "delay", "restore", "patients", "workers", "takeover")
+SHORT_PARTS: tuple[Part, ...] = ("ingest", "job", "monitor", "delay", "restore")
 PATIENTS_OF_JOB = 20_000
 FEW_PATIENTS = 10_000
 SHARE = 0.3
@@ -57,6 +57,12 @@ class Bench:
     def __init__(self, broker: Broker, sizes: Sizes, folder: Path, console: Console) -> None:
         self._broker, self._sizes, self._folder, self._console = broker, sizes, folder, console
         self._engine, self._loop = contenders.python(ENGINE, "job"), contenders.python(LOOP, "job")
+
+    async def ingest(self) -> list[Figure]:
+        """In this process, which has nothing else to do meanwhile."""
+        found = ingest.measure(min(self._sizes.events // 20, 20_000), self._sizes.rounds, self._console)
+        self._tell(found)
+        return found
 
     async def job(self) -> list[Figure]:
         entrants = [self._engine, self._loop]
