@@ -45,6 +45,8 @@ def events(count: int, seed: int = 7) -> Iterator[AnyEvent]:
                 occurred_at=at,
                 event_id=f"e{number}",
                 ingested_at=at,
+                # the wall clock has no bearing on it: contenders without one must find the same
+                timing="replayed",
                 status="ordered",
                 drug=Drug(text=name, ingredients=(Ingredient(name),), resolution="name"),
                 end=at + timedelta(days=2),
@@ -59,6 +61,7 @@ def events(count: int, seed: int = 7) -> Iterator[AnyEvent]:
                 occurred_at=at,
                 event_id=f"e{number}",
                 ingested_at=at,
+                timing="replayed",
                 status="final",
                 codings=(Coding("LOINC", loinc),),
                 value=value,

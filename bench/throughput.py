@@ -11,7 +11,7 @@ from rich.console import Console
 
 from bench import job, linear, worker
 from bench.broker import COMPACTED, PARTITIONS, STAMPED, Broker, SilentError, Stamped
-from bench.contenders import LOOP, Entrant
+from bench.contenders import ENGINE, LOOP, Entrant
 from bench.events import events as monitor_events
 from bench.figures import Figure, say
 from bench.process import running
@@ -138,7 +138,10 @@ async def rounds(
     folder: Path,
     console: Console,
 ) -> list[Figure]:
-    """``count`` rounds of all contenders in turn; each round begins with another one. ``loads`` by share of the events."""
+    """``count`` rounds of all contenders in turn; each round begins with another one. ``loads`` by share of the events.
+
+    The engine is compared with the loop, and its peers with the engine, in the same round.
+    """
     figures = {each.name: Figure(about=about, contender=each.name, unit="events/s") for each in entrants}
     for number in range(count):
         rates: dict[str, float] = {}
@@ -156,7 +159,8 @@ async def rounds(
                 say(console, f"round {number + 1}  {about}  {entrant.name:<27} {rates[entrant.name]:>9,.0f} events/s")
         for name, rate in rates.items():
             figures[name].values.append(rate)
-            if LOOP in rates and name != LOOP:
-                figures[name].against = LOOP
-                figures[name].ratios.append(rate / rates[LOOP])
+            beside = LOOP if name == ENGINE else ENGINE
+            if beside in rates and name != LOOP:
+                figures[name].against = beside
+                figures[name].ratios.append(rate / rates[beside])
     return list(figures.values())
