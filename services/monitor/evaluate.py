@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import reduce
 
 from msgspec.structs import replace
 
@@ -17,7 +18,7 @@ from services.monitor.patient.apply import apply, at_time
 from services.monitor.patient.bounds import LAST, SHOWN, Need
 from services.monitor.patient.change import Change, between, everything
 from services.monitor.patient.clock import clinical_time
-from services.monitor.patient.medicines import order_named
+from services.monitor.patient.medicines import OrderNames
 from services.monitor.patient.merge import joined
 from services.monitor.patient.obligation import Obligation, with_obligation, without
 from services.monitor.patient.state import PatientState
@@ -63,9 +64,10 @@ def take_former(
     answer that a person gave to it there.
     """
     state = state or PatientState(patient_id, former.clock, live=former.live)
+    state, ended = _until(state, former.clock, knowledge, at)
     after = joined(state, former, knowledge, lambda analyte: need_of(analyte, knowledge))
     if after == state:
-        return state, []
+        return state, ended
     after, changed = evaluated(after, everything(state, after), merged, knowledge, at)
     answered = dict(after.open_alerts)
     for key in after.open_alerts.keys() & former.open_alerts.keys() - state.open_alerts.keys():
@@ -73,7 +75,8 @@ def take_former(
         if alert is not answered[key]:
             answered[key] = alert
             changed.append(alert)
-    return replace(after, open_alerts=answered), changed
+    asks_again = reduce(with_obligation, _carried(former, answered), after.obligations)
+    return replace(after, open_alerts=answered, obligations=asks_again), ended + changed
 
 
 def take_feedback(state: PatientState, feedback: Feedback, at: datetime) -> Result:
@@ -83,7 +86,7 @@ def take_feedback(state: PatientState, feedback: Feedback, at: datetime) -> Resu
             revisions = lifecycle.acknowledged(alert, feedback, state.clock, at)
             if revisions:
                 state = replace(state, open_alerts={**state.open_alerts, key: revisions[-1]})
-                if feedback.answer == "will_monitor" and revisions[-1].acknowledgement is not None:
+                if lifecycle.answered_by(revisions[-1], feedback):
                     state = _to_look_again(state, feedback)
             return state, revisions
     return state, []
@@ -176,6 +179,11 @@ def _evaluate(rule: Rule, part: str, state: PatientState, cause: Cause, knowledg
 
 
 def _to_look_again(state: PatientState, feedback: Feedback) -> PatientState:
+    """What was answered before is no longer waited for."""
+    former = [key for key, o in state.obligations.items() if (o.kind, o.subject) == ("look_again", feedback.alert_id)]
+    state = replace(state, obligations=without(state.obligations, former))
+    if feedback.answer != "will_monitor":
+        return state
     since = max(state.clock, feedback.at) if state.live else state.clock
     due = since + min(LOOK_AGAIN, LAST - since)
     obligation = Obligation("look_again", feedback.alert_id, due, feedback.by, since)
@@ -197,6 +205,14 @@ def _asked_again(state: PatientState, at: datetime) -> Result:
     return replace(state, obligations=left, open_alerts={**state.open_alerts, **again}), list(again.values())
 
 
+def _carried(former: PatientState, alerts: Mapping[str, Alert]) -> Iterator[Obligation]:
+    """What a person wanted to see again under a former id, of the alert that the same problem is now."""
+    now = {alert.alert_id: alerts[key].alert_id for key, alert in former.open_alerts.items() if key in alerts}
+    for each in former.obligations.values():
+        if each.kind == "look_again" and each.subject in now:
+            yield replace(each, subject=now[each.subject])
+
+
 def _fulfilled(state: PatientState, event: AnyEvent) -> PatientState:
     """Without the obligations that ``event`` fulfils."""
     if not state.obligations:
@@ -206,7 +222,7 @@ def _fulfilled(state: PatientState, event: AnyEvent) -> PatientState:
             kind, subject = "result", event.analyte
         case Dispensing(status="dispensed"):
             order_id = event.order_id if isinstance(event.order_id, str) else ""
-            kind, subject = "supply", order_named(state.orders, event.source, order_id) or ""
+            kind, subject = "supply", OrderNames(state.orders).key(event.source, order_id) or ""
         case _:
             return state
     time = clinical_time(event)

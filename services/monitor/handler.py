@@ -51,7 +51,7 @@ class MonitorHandler:
             assert state is None or isinstance(state, PatientState)
             if state is not None and record.offset <= state.applied.get(record.topic, -1):
                 continue
-            after, alerts, passed_on = self._take(record, state)
+            after, alerts, passed_on = self._in_time(record, state)
             if after is not None:
                 applied = {**after.applied, record.topic: record.offset}
                 changed[record.key] = replace(after, applied=applied)
@@ -88,6 +88,21 @@ class MonitorHandler:
             sends += [*map(_alert_record, alerts), *picture]
         return Outcome(changed, sends)
 
+    def _in_time(self, record: Record, state: PatientState | None) -> Taken:
+        """``_take``, and what was due when the broker received the record, before and after it. Whether the engine looked between
+        two records, or takes them again after a crash, then makes no difference."""
+        at = self._clock(record)
+        # any sender may set any time stamp
+        now = min(broker_time(record.timestamp) or at, at)
+        before: list[Alert] = []
+        after: list[Alert] = []
+        if state is not None:
+            state, before = evaluate.advance(state, now, self._knowledge, at)
+        state, alerts, passed_on = self._take(record, state)
+        if state is not None:
+            state, after = evaluate.advance(state, now, self._knowledge, at)
+        return state, [*before, *alerts, *after], passed_on
+
     def _take(self, record: Record, state: PatientState | None) -> Taken:
         value, at = record.value or b"", self._clock(record)
         if record.topic == topics.FEEDBACK:
@@ -96,6 +111,7 @@ class MonitorHandler:
         message, hops = codec.decode_event_or_adoption(value), merging.hops_of(record)
         if state is not None and merging.points_away(state):
             if not merging.goes_on_here(state, hops):
+                state = merging.redirected(state, message)
                 return state, [], merging.passed_on(state, message, hops)
             state = merging.revived(state)
         if isinstance(message, Adoption):

@@ -78,6 +78,12 @@ def ended(
     return left, alerts, [_adoption(content, _with(hops, state.patient_id, pointer))]
 
 
+def redirected(state: PatientState, event: AnyEvent | Adoption) -> PatientState:
+    """The pointer after ``event``: a newer merge says where later events go. What was sent on before stays where it is."""
+    pointer = None if isinstance(event, Adoption) else merge_of(state, event)
+    return state if pointer is None else replace(state, merged=pointer)
+
+
 def passed_on(state: PatientState, message: AnyEvent | Adoption, hops: Hops) -> list[Send]:
     """The message under the id at which the record goes on."""
     assert state.merged is not None
@@ -92,7 +98,9 @@ def passed_on(state: PatientState, message: AnyEvent | Adoption, hops: Hops) -> 
 
 def goes_on_here(state: PatientState, hops: Hops) -> bool:
     """Whether the merges that a record followed are a circle, and the newest of them points here."""
-    of = {hop.former_id: hop for hop in hops}
+    assert state.merged is not None
+    # the record may have passed here when this id still pointed elsewhere
+    of = {hop.former_id: hop for hop in _with(hops, state.patient_id, state.merged)}
     circle: list[Hop] = []
     place = state.patient_id
     while place in of and of[place] not in circle:

@@ -16,7 +16,8 @@ from schemas.alerts import Alert
 from schemas.events import AnyEvent, Dosage, Drug
 from schemas.feedback import Feedback
 from schemas.values import Coding, Origin
-from services.monitor.evaluate import take_event, take_feedback
+from services.monitor.alerts.lifecycle import MAX_FACTS, MAX_HISTORY
+from services.monitor.evaluate import due, take_event, take_feedback
 from services.monitor.patient.state import PatientState
 from tests.support.clinical import (
     KNOWLEDGE,
@@ -397,3 +398,26 @@ def test_an_answer_to_a_milder_state_asks_again_at_once() -> None:
 def test_an_answer_to_an_alert_that_has_ended_changes_nothing() -> None:
     state, (alert, _) = play(lab("potassium", 6.5), lab("potassium", 4.4, 1))
     assert take_feedback(state, answer(alert), NOW) == (state, [])
+
+
+def test_an_answer_that_comes_late_does_not_undo_a_later_one() -> None:
+    state, (alert,) = play(lab("potassium", 7.0))
+    second = answer(alert, feedback_id="2", by="B. Pharmacist", at=at(5), reason="prescriber_contacted")
+    first = answer(alert, feedback_id="1", answer="will_monitor", reason="will_monitor", at=at(4))
+    for came in ((first, second), (second, first)):
+        after = state
+        for each in came:
+            after, revisions = take_feedback(after, each, at(6))
+            assert [revision.history[-1].change for revision in revisions] == ["acknowledged"]
+        (noted,) = after.open_alerts.values()
+        assert noted.acknowledgement is not None
+        assert (noted.acknowledgement.by, len(noted.history), due(after)) == ("B. Pharmacist", 3, None)
+
+
+def test_the_history_of_an_alert_is_bounded_in_entries_and_in_what_an_entry_names() -> None:
+    _, alerts = play(*(lab("potassium", 7.0 + number % 3, number) for number in range(MAX_HISTORY + 50)))
+    assert len(alerts[-1].history) == MAX_HISTORY
+    assert (alerts[-1].history[0].change, alerts[-1].revision) == ("opened", MAX_HISTORY + 50)
+    together = (order("simvastatin", number, id=f"o{number}") for number in range(MAX_FACTS + 20))
+    _, (opened, *_) = play(*together, order("clarithromycin", 99))
+    assert (len(opened.implicated), len(opened.history[0].facts)) == (MAX_FACTS + 21, MAX_FACTS)

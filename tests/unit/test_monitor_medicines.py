@@ -7,10 +7,11 @@ from itertools import permutations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from schemas.events import Administration, AnyEvent, Dispensing, Dosage, Drug, Ingredient
 from schemas.values import Quantity
-from services.monitor.evaluate import take_event
+from services.monitor.evaluate import advance, due, take_event
 from services.monitor.patient.bounds import ASSUMED_SUPPLY, INFUSION_COUNTS, MAX_DOSES
 from services.monitor.patient.medicines import Medicine
 from services.monitor.patient.state import PatientState
@@ -225,3 +226,91 @@ def test_a_replaced_order_that_is_told_more_of_stays_replaced() -> None:
     old, new = order("simvastatin", 0, id="a"), order("fluoxetine", 3, id="b", replaces="a")
     changed = order("simvastatin", 1, id="a", version=2, status="changed", dosage=daily(20))
     assert labels(4, old, new, changed) == ["fluoxetine"]
+
+
+# --- supplies and doses beside their order
+
+
+def test_a_supply_goes_on_interacting_when_its_order_merely_ran_out() -> None:
+    ordered, handed = (
+        order("simvastatin", 0, id="o", end=at(5 * DAY)),
+        supply("simvastatin", 1, order_id="o", days_supply=30.0),
+    )
+    later = order("clarithromycin", 6 * DAY)
+    for told in permutations([ordered, handed, later]):
+        (alert,) = play(*told).open_alerts.values()
+        assert [(fact.kind, fact.record_id) for fact in alert.implicated] == [
+            ("dispensing", "s"),
+            ("prescription", "clarithromycin"),
+        ]
+    stopped = order("simvastatin", 2 * DAY, id="o", version=2, status="discontinued", drug=Drug(), dosage=Dosage())
+    assert not play(ordered, handed, stopped, later).open_alerts
+    over = order("metformin", 32 * DAY)
+    assert not play(ordered, handed, later, over).open_alerts
+
+
+def test_a_dose_is_not_ordered_twice_because_it_was_handed_out() -> None:
+    ordered = order("simvastatin", 0, id="o", dosage=daily(10), end=at(5 * DAY))
+    handed = supply("simvastatin", 1, order_id="o", days_supply=30.0, dosage=daily(10))
+    assert not play(ordered, handed, order("diltiazem", 2)).open_alerts, "10 mg a day are permitted with diltiazem"
+
+
+def test_an_order_and_a_supply_of_one_source_may_have_the_same_id() -> None:
+    """FHIR: an id is distinct within its type only."""
+    statin, handed = (
+        order("simvastatin", 0, id="1", source="ehr"),
+        supply("clarithromycin", 0, id="1", source="ehr", days_supply=1.0),
+    )
+    state, (alert,) = take_event(play(statin), handed, KNOWLEDGE, at(0))
+    assert {(fact.kind, fact.record_id) for fact in alert.implicated} == {("prescription", "1"), ("dispensing", "1")}
+    assert due(state) == at(DAY)
+    after, (ended,) = advance(state, at(2 * DAY), KNOWLEDGE, at(0))
+    assert (ended.status, due(after)) == ("resolved", None)
+    assert ended.history[-1].why == "The supply clarithromycin is ended."
+
+
+def test_a_dose_given_counts_though_its_order_is_held_or_was_entered_in_error() -> None:
+    ordered, given = order("simvastatin", 0, id="o"), dose("simvastatin", 6, order_id="o")
+    held = order("simvastatin", 5, id="o", version=2, status="held", drug=Drug(), dosage=Dosage())
+    (medicine,) = in_force(7, ordered, held, given)
+    assert (medicine.by, medicine.until) == ("dose", at(30))
+    assert labels(7, ordered, held, dose("simvastatin", 4, order_id="o")) == [], "given before it was held"
+    wrong = order("simvastatin", 8, id="o", version=2, status="entered_in_error", drug=Drug(), dosage=Dosage())
+    assert labels(9, ordered, given, wrong) == ["simvastatin"]
+
+
+def test_what_replaced_an_order_long_ago_ends_it_though_it_comes_when_it_is_over() -> None:
+    old = order("simvastatin", 0, id="a")
+    new = order("fluoxetine", 10 * DAY, id="b", replaces="a", end=at(20 * DAY))
+    now = order("metformin", 500 * DAY)
+    assert [m.label for m in play(old, now, new).in_force(at(501 * DAY))] == ["metformin"]
+
+
+def test_a_thousand_supplies_of_another_source_do_not_go_through_all_orders_each() -> None:
+    orders = {f"ward\x1fo{n}": order_of(f"o{n}", "ward") for n in range(1000)}
+    supplies = {f"pharmacy\x1fs{n}": order_of(f"s{n}", "pharmacy", f"o{n}") for n in range(1000)}
+    state = replace(play(order("metformin", 0)), orders=orders, supplies=supplies)
+    looked = Looked(state.orders)
+    list(replace(state, orders=looked).acting())
+    assert looked.times < 10, "once for all, and not for each supply"
+
+
+class Looked(dict[str, Any]):
+    """Counts how often all of it is gone through."""
+
+    times = 0
+
+    def items(self) -> Any:
+        self.times += 1
+        return super().items()
+
+    def values(self) -> Any:
+        self.times += 1
+        return super().values()
+
+
+def order_of(record_id: str, source: str, order_id: str = "") -> Any:
+    told = play(order("simvastatin", 0)).orders["ward\x1fsimvastatin"]
+    return replace(
+        told, source=source, record_id=record_id, order_id=order_id, kind="dispensing" if order_id else "prescription"
+    )

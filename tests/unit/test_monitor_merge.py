@@ -11,6 +11,9 @@ from msgspec.structs import replace
 from schemas.alerts import Alert
 from schemas.events import AnyEvent
 from schemas.feedback import Feedback
+from services.monitor.evaluate import LOOK_AGAIN, advance, due, take_event
+from services.monitor.patient.bounds import MAX_FORMER_IDS, MAX_VERSIONS
+from services.monitor.patient.state import PatientState, Pointer
 from tests.support.clinical import KNOWLEDGE, at, lab, order, patient
 from tests.support.ward import Ward
 
@@ -23,11 +26,12 @@ def merge(former: str, into: str, hours: float) -> AnyEvent:
     return patient(hours, patient_id=former, merged_into=into)
 
 
-def answer(alert: Alert) -> Feedback:
-    return Feedback(
-        feedback_id="f", alert_id=alert.alert_id, patient_id=alert.patient_id, revision=alert.revision, answer="acknowledged",
-        reason="prescriber_contacted", by="A. Pharmacist", at=at(3),
-    )  # fmt: skip
+def answer(alert: Alert, **more: Any) -> Feedback:
+    fields: dict[str, Any] = {
+        "feedback_id": "f", "alert_id": alert.alert_id, "patient_id": alert.patient_id, "revision": alert.revision,
+        "answer": "acknowledged", "reason": "prescriber_contacted", "by": "A. Pharmacist", "at": at(3),
+    }  # fmt: skip
+    return Feedback(**(fields | more))
 
 
 def ward(*events: AnyEvent | Feedback) -> Ward:
@@ -126,3 +130,64 @@ def test_a_result_that_the_other_record_knows_to_be_of_another_analyte_leaves_no
     wrong, right = lab("potassium", 7.5, 1, id="r"), lab("sodium", 140, 1, id="r", status="corrected", version=2)
     running = ward(of("new", wrong), of("old", right), merge("old", "new", 2))
     assert running.open() == []
+
+
+def test_what_a_person_will_monitor_asks_again_under_the_id_that_goes_on() -> None:
+    running = ward(POTASSIUM)
+    running.put(answer(running.open()[0], answer="will_monitor")).run().put(merge("old", "new", 4)).run()
+    (carried,) = running.open()
+    assert carried.acknowledgement is not None
+    state = running.state("new")
+    assert state is not None
+    assert due(state) == at(3) + LOOK_AGAIN
+    after, (again,) = advance(state, at(40), KNOWLEDGE, at(40))
+    assert (again.alert_id, again.acknowledgement, again.history[-1].change) == (carried.alert_id, None, "attention")
+    assert after.obligations == {}
+
+
+def test_what_ended_before_the_other_record_came_ended_at_its_own_time() -> None:
+    pair = [of("new", order("simvastatin", 0)), of("new", order("clarithromycin", 1, end=at(5)))]
+    running = ward(*pair, of("old", lab("sodium", 140, 9)), merge("old", "new", 10))
+    assert (running.alerts[-1].status, running.alerts[-1].history[-1].at) == ("resolved", at(5))
+
+
+def test_a_newer_merge_says_where_later_events_go() -> None:
+    running = ward(merge("old", "wrong", 1), merge("old", "right", 2), of("old", lab("potassium", 7.0, 3)))
+    assert [alert.patient_id for alert in running.open()] == ["right"]
+    again = ward(merge("old", "right", 2), merge("old", "wrong", 1), of("old", lab("potassium", 7.0, 3)))
+    assert [alert.patient_id for alert in again.open()] == ["right"]
+
+
+def test_what_passed_an_id_before_it_pointed_elsewhere_does_not_stay_there() -> None:
+    running = Ward(KNOWLEDGE)
+    running.put(merge("a", "b", 1), merge("b", "a", 2), merge("a", "b", 3), of("a", lab("potassium", 7.0, 0))).run()
+    assert [alert.patient_id for alert in running.open()] == ["b"]
+    left = running.state("a")
+    assert left is not None and left.merged is not None
+    assert left.merged.follows
+
+
+def test_an_order_of_many_versions_keeps_its_start_when_it_is_taken_over() -> None:
+    told = [of("old", order("simvastatin", hours, id="o", version=hours + 1)) for hours in range(MAX_VERSIONS + 10)]
+    state = ward(*told, merge("old", "new", 90)).state("new")
+    assert state is not None
+    assert state.orders["ward\x1fo"].starts == at(0)
+
+
+def test_a_fact_that_comes_again_after_a_circle_opens_an_alert_of_its_own() -> None:
+    """The alert that was withdrawn has the higher revision, and would hide one that opened under its id."""
+    never_left = PatientState("old", at(0))
+    came_back = replace(never_left, merged=Pointer("new", (0, 2.0, 0, "new"), follows=False))
+    once, again, other = (
+        take_event(state, POTASSIUM, KNOWLEDGE, at(2))[1][0].alert_id for state in (came_back, came_back, never_left)
+    )
+    assert once == again != other
+
+
+def test_any_number_of_records_merged_into_one_leaves_a_state_that_is_bounded() -> None:
+    running = Ward(KNOWLEDGE).put(
+        *(merge(f"unknown-{number:03}", "one", number) for number in range(MAX_FORMER_IDS + 20))
+    )
+    state = running.run().state("one")
+    assert state is not None
+    assert len(state.former_ids) == MAX_FORMER_IDS

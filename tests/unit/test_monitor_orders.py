@@ -13,8 +13,9 @@ from msgspec.structs import replace
 from schemas.events import AnyEvent, Dosage, Drug, Ingredient, Prescription
 from schemas.values import Coding, Quantity
 from services.monitor.evaluate import take_event
-from services.monitor.patient import state as patient_state
-from services.monitor.patient.state import MAX_ORDERS, MAX_VERSIONS, Order, PatientState
+from services.monitor.patient.bounds import KEEP_ENDED_ORDERS, MAX_ORDERS, MAX_VERSIONS
+from services.monitor.patient.order import Order
+from services.monitor.patient.state import PatientState
 from tests.support.clinical import KNOWLEDGE, SmallKnowledge, at, daily, interaction, lab, order, pair
 
 NOW = datetime(2026, 11, 3, tzinfo=UTC)
@@ -216,7 +217,7 @@ def test_many_versions_are_told_as_few_and_say_the_same() -> None:
 
 def test_an_order_entered_in_error_is_not_kept_for_ever_nor_any_number_of_orders() -> None:
     wrong = order("heparin", 0, status="entered_in_error")
-    later = order("metformin", occurred_at=at(0) + patient_state.KEEP_ENDED_ORDERS)
+    later = order("metformin", occurred_at=at(0) + KEEP_ENDED_ORDERS)
     assert list(play(wrong, later).orders) == ["ward\x1fmetformin"]
     many = [order("metformin", number / 100, id=f"m{number}") for number in range(MAX_ORDERS + 2)]
     state = play(order("simvastatin", 0, end=at(0.1)), *many)

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from schemas.alerts import Alert
 from schemas.events import AnyEvent, LabResult
 from services.monitor.evaluate import take_event
-from services.monitor.patient.bounds import MAX_OF_EACH_KIND
+from services.monitor.patient.bounds import MAX_OF_EACH_KIND, MAX_VOID
 from services.monitor.patient.picture import picture
 from services.monitor.patient.state import PatientState
 from tests.support.clinical import KNOWLEDGE, SmallKnowledge, at, lab, limit
@@ -164,7 +164,7 @@ def test_no_number_of_results_that_say_nothing_pushes_out_the_one_that_counts(fl
     state, alerts = play(*two, *(lab("potassium", value, hours, **more) for hours in range(1, 80)))
     assert len(state.open_alerts) == 1
     assert {alert.status for alert in alerts} == {"open"}
-    assert len(state.results["potassium"]) == MAX_OF_EACH_KIND + 2
+    assert len(state.results["potassium"]) == (MAX_VOID if "status" in flood else MAX_OF_EACH_KIND) + 2
 
 
 # --- what is shown
@@ -211,3 +211,12 @@ def test_any_number_of_results_of_one_time_is_bounded() -> None:
         state, _ = take_event(state, lab("potassium", 4.1, id=f"k{number}"), KNOWLEDGE, at(1))
     assert state is not None
     assert len(state.results["potassium"]) <= 4 * MAX_OF_EACH_KIND
+
+
+def test_a_run_that_was_cancelled_is_not_revived_when_its_feed_is_delivered_again() -> None:
+    run = [lab("potassium", 7.5, hours, id=f"k{hours}") for hours in range(MAX_VOID)]
+    cancelled = [
+        lab("potassium", 7.5, hours, id=f"k{hours}", version=2, status="cancelled") for hours in range(MAX_VOID)
+    ]
+    assert not play(*run, *cancelled, *run)[0].open_alerts
+    assert not play(*cancelled, *run)[0].open_alerts

@@ -17,12 +17,12 @@ from schemas.events import AnyEvent, Dosage, Drug, Ingredient, Prescription
 from schemas.values import Quantity
 from services.monitor.evaluate import take_event
 from services.monitor.handler import MonitorHandler
-from services.monitor.patient.bounds import SHOWN, Need
+from services.monitor.patient.bounds import KEEP_ENDED_ORDERS, SHOWN, Need
 from services.monitor.patient.clock import end_of_day
-from services.monitor.patient.dose import daily_mg
+from services.monitor.patient.daily_dose import daily_mg
 from services.monitor.patient.picture import picture
 from services.monitor.patient.results import with_result
-from services.monitor.patient.state import KEEP_ENDED_ORDERS, PatientState
+from services.monitor.patient.state import PatientState
 from services.monitor.patient.stored import decode, encode
 from services.streaming.handler import Record
 from services.streaming.memory import MemoryEngine

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from services.monitor.patient.columns import Table
 from services.monitor.patient.order import Dose
 from services.monitor.patient.state import PatientState
 from services.monitor.patient.stored import decode, encode
+from services.monitor.patient.words import WORDS_1
 from tests.support.clinical import KNOWLEDGE, at, daily, lab, order
 from tests.unit.test_monitor_facts import play
 
@@ -96,3 +98,13 @@ def test_a_hundred_orders_take_less_than_four_kilobytes() -> None:
     state = play(*(order(name, number, id=f"o{number}", dosage=daily(number)) for number, name in enumerate(names)))
     assert len(state.orders) == 100
     assert len(encode(state)) < 4096
+
+
+def test_a_small_state_is_stored_as_it_is_and_what_was_compressed_at_any_level_is_read() -> None:
+    small, large = play(lab("potassium", 4.0)), full()
+    assert (encode(small)[0], encode(large)[0]) == (0x95, 0x78)
+    assert decode(encode(small)) == small
+    columns = zlib.decompressobj(zdict=WORDS_1).decompress(encode(large))
+    for level in range(1, 10):
+        compressor = zlib.compressobj(level, zdict=WORDS_1)
+        assert decode(compressor.compress(columns) + compressor.flush()) == large

@@ -15,6 +15,7 @@ from services.monitor.evaluate import LOOK_AGAIN, advance, due, take_event, take
 from services.monitor.handler import MonitorHandler
 from services.monitor.patient.obligation import Obligation
 from services.monitor.patient.state import PatientState
+from services.streaming.handler import Record, Send
 from tests.support.clinical import KNOWLEDGE, at, lab, order
 
 
@@ -122,3 +123,47 @@ def test_the_passing_of_time_gives_alerts_and_pictures_of_those_that_something_w
     assert codec.decode_alert(outcome.sends[0].value or b"").status == "resolved"
     again = handler.handle_due({b"p": outcome.states[b"p"] or waiting}, milliseconds(at(9)))
     assert (again.states, again.sends) == ({}, [])
+
+
+def received(event: AnyEvent, offset: int, hours: float) -> Record:
+    return Record(topics.EVENTS, 0, offset, milliseconds(at(hours)), b"p", codec.encode(event), ())
+
+
+def test_a_batch_that_a_crash_repeats_opens_what_it_opened_before_though_time_was_looked_at_meanwhile() -> None:
+    """Else an alert that was sent before the crash would stay open for ever."""
+    handler = MonitorHandler(KNOWLEDGE, lambda _: at(90))
+    first, second = order("fluoxetine", 1, end=at(22)), order("simvastatin", 2, end=at(20))
+    told = [order("phenelzine", 0), order("clarithromycin", 0), first, second]
+    records = [received(event, number, 25) for number, event in enumerate(told)]
+    sent = alerts_of(handler.handle(records, {b"p": None}).sends)
+    state = handler.handle(records[:3], {b"p": None}).states[b"p"]
+    looked = handler.handle_due({b"p": state}, milliseconds(at(25))).states.get(b"p", state)
+    again = alerts_of(handler.handle(records[2:], {b"p": looked}).sends)
+    assert again == [alert for alert in sent if alert in again]
+    opened = {alert.alert_id for alert in sent if alert.revision == 1}
+    ended = {alert.alert_id for alert in (*sent, *again) if alert.status == "resolved"}
+    last = handler.handle(records[2:], {b"p": looked}).states[b"p"]
+    assert isinstance(last, PatientState)
+    assert opened - ended == {alert.alert_id for alert in last.open_alerts.values()}
+
+
+def test_a_live_order_that_was_over_when_it_was_told_is_found_and_ended_at_its_own_time_at_once() -> None:
+    handler = MonitorHandler(KNOWLEDGE, lambda _: at(90))
+    records = [received(event, number, 9) for number, event in enumerate(PAIR)]
+    outcome = handler.handle(records, {b"p": None})
+    assert [(alert.status, alert.history[-1].at) for alert in alerts_of(outcome.sends)] == [
+        ("open", at(1)),
+        ("resolved", at(5)),
+    ]
+    state = outcome.states[b"p"]
+    assert handler.due(state) is None
+
+
+def test_a_time_stamp_of_the_future_ends_nothing() -> None:
+    handler = MonitorHandler(KNOWLEDGE, lambda _: at(2))
+    outcome = handler.handle([received(event, number, 24 * 365) for number, event in enumerate(PAIR)], {b"p": None})
+    assert [alert.status for alert in alerts_of(outcome.sends)] == ["open"]
+
+
+def alerts_of(sends: list[Send]) -> list[Alert]:
+    return [codec.decode_alert(send.value or b"") for send in sends if send.topic == topics.ALERTS]

@@ -18,8 +18,11 @@ from services.monitor.alerts.cause import Cause, Merged, TimePassed, opened_id
 from services.monitor.patient.state import PatientState
 from services.monitor.rules.rule import Finding, Rule
 
-MAX_HISTORY = 1000
-"""Entries kept of one alert: the first and the newest ones."""
+MAX_HISTORY = 200
+"""Entries kept of one alert: the first and the newest ones. Each revision is sent with all of them, and a record has a limit:
+a week of hourly results is told whole."""
+MAX_FACTS = 20
+"""Facts that one entry names as new."""
 
 _WRONG = frozenset({"corrected", "cancelled", "entered_in_error"})
 
@@ -27,7 +30,7 @@ _WRONG = frozenset({"corrected", "cancelled", "entered_in_error"})
 def opened(rule: Rule, finding: Finding, cause: Cause, state: PatientState, knowledge: str, at: datetime) -> Alert:
     """A new episode, opened by ``cause``. ``at`` is the monitor's time."""
     alert = Alert(
-        alert_id=opened_id(rule.id, state.patient_id, finding.subject, cause),
+        alert_id=opened_id(rule.id, state, finding.subject, cause),
         revision=0,
         patient_id=state.patient_id,
         rule=rule.id,
@@ -102,14 +105,17 @@ def ended(alert: Alert, rule: Rule, cause: Cause, state: PatientState, at: datet
 def acknowledged(alert: Alert, feedback: Feedback, clock: datetime, at: datetime) -> list[Alert]:
     """The alert with a person's answer; nothing when it has that answer already.
 
-    An answer to a milder state of the alert than the present one is noted and asks for attention at once.
+    One that was given before the answer that stands is noted and changes nothing else. An answer to a milder state of the alert
+    than the present one is noted and asks for attention at once.
     """
     answer = Acknowledgement(by=feedback.by, at=feedback.at, reason=feedback.reason, comment=feedback.comment)
     answered = {(entry.by, entry.recorded_at) for entry in alert.history if entry.change == "acknowledged"}
     if (feedback.by, feedback.at) in answered:
         return []
+    stands = alert.acknowledgement
+    late = stands is not None and (stands.at, stands.by) > (answer.at, answer.by)
     noted = _changed(
-        replace(alert, acknowledgement=answer),
+        alert if late else replace(alert, acknowledgement=answer),
         "acknowledged",
         clock,
         feedback.comment or feedback.reason,
@@ -118,10 +124,16 @@ def acknowledged(alert: Alert, feedback: Feedback, clock: datetime, at: datetime
         reason=feedback.reason,
     )
     seen = next((entry for entry in alert.history if entry.revision == feedback.revision), None)
-    if seen is None or not _worse(alert.severity, alert.rank, seen.severity, seen.rank):
+    if late or seen is None or not _worse(alert.severity, alert.rank, seen.severity, seen.rank):
         return [noted]
     why = "It had got worse before the answer came."
     return [noted, _changed(replace(noted, acknowledgement=None), "attention", clock, why, at)]
+
+
+def answered_by(alert: Alert, feedback: Feedback) -> bool:
+    """Whether this is the answer that stands."""
+    answer = alert.acknowledgement
+    return answer is not None and (answer.by, answer.at) == (feedback.by, feedback.at)
 
 
 def merged_away(alert: Alert, into: str, clock: datetime, at: datetime) -> Alert:
@@ -183,7 +195,7 @@ def _changed(
         by=by,
         reason=reason,
         recorded_at=at,
-        facts=facts,
+        facts=facts[:MAX_FACTS],
     )
     history = (*alert.history, entry)
     if len(history) > MAX_HISTORY:

@@ -19,10 +19,10 @@ from schemas.events import (
     Patient,
     Prescription,
 )
-from services.monitor.patient import facts
+from services.monitor.patient import person
+from services.monitor.patient.administrations import with_administration, without_old_doses
 from services.monitor.patient.bounds import SHOWN, Need
 from services.monitor.patient.clock import advanced, end_of_day
-from services.monitor.patient.doses import with_administration, without_old_doses
 from services.monitor.patient.orders import with_dispensing, with_prescription, without_old
 from services.monitor.patient.results import with_result
 from services.monitor.patient.state import PatientState
@@ -57,15 +57,15 @@ def apply(state: PatientState | None, event: AnyEvent, knowledge: Knowledge, nee
 def _of_person(state: PatientState, event: AnyEvent) -> PatientState:
     match event:
         case Observation():
-            return facts.with_observation(state, event)
+            return person.with_observation(state, event)
         case Patient():
-            return facts.with_patient(state, event)
+            return person.with_patient(state, event)
         case ConditionRecord():
-            return facts.with_condition(state, event)
+            return person.with_condition(state, event)
         case AllergyRecord():
-            return facts.with_allergy(state, event)
+            return person.with_allergy(state, event)
         case EncounterRecord():
-            return facts.with_encounter(state, event)
+            return person.with_encounter(state, event)
     return state
 
 

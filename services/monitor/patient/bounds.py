@@ -44,13 +44,18 @@ MAX_MEASURES = 12
 """Bedside measurements kept of one kind, the newest."""
 MAX_ENTRIES = 400
 """Entries kept of a problem or allergy list; the longest of a thousand Synthea patients has 60."""
+MAX_FORMER_IDS = 100
+"""Ids that were merged into this one, kept to be shown; some sites merge every unknown patient into one record."""
 MAX_STAYS = 20
 """Stays kept, the newest: the present one and those that a late event may name."""
 MAX_OBLIGATIONS = 200
 """Obligations kept; those due first stay."""
 MAX_OF_EACH_KIND = 4
-"""Newest results kept of each kind that is no sure number (void, without a number, with a comparator or implausible), beside
-those that rules need. More than two machines at a bedside report for one time."""
+"""Newest results kept of each kind that is no sure number (without one, with a comparator or implausible), beside those that
+rules need. More than two machines at a bedside report for one time."""
+MAX_VOID = 20
+"""Newest results kept of an analyte that were cancelled or entered in error, so that an older version does not revive them when
+a feed is delivered again: a laboratory cancels a run with all its results."""
 
 
 class Need(Struct, frozen=True):

@@ -1,7 +1,7 @@
 """Which medicines are in force at an instant, and what that rests on: an order, a supply, a dose.
 
-An order decides where there is one. A supply or a dose stands for itself when its order is not known, or when the order
-merely ran out or was stopped and the supply was handed out, or the dose given, all the same.
+An order decides where there is one. A supply stands for itself when its order is not known or merely ran out; a dose that was
+given, when its order is not known, was entered in error, ran out, was stopped or is held, and it was given all the same.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from itertools import groupby
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from services.monitor.patient.administrations import medicine_of
 from services.monitor.patient.bounds import INFUSION_COUNTS, LAST, ONCE_COUNTS
-from services.monitor.patient.doses import medicine_of
 from services.monitor.patient.fact import Fact, Given
 from services.monitor.patient.order import Order, thing_key
 
@@ -44,8 +45,9 @@ def in_force(
     orders: Mapping[str, Order], supplies: Mapping[str, Order], doses: Mapping[str, Fact[Given]], at: datetime
 ) -> list[Medicine]:
     """The medicines in force at ``at``, by what is known now; of one order once, and without an order of one medicine once."""
-    of_order, alone = _supplies_by_order(orders, supplies.values())
-    given_of, given_alone = _given_by_order(orders, doses.values(), at)
+    names = OrderNames(orders)
+    of_order, alone = _supplies_by_order(names, supplies.values())
+    given_of, given_alone = _given_by_order(orders, names, doses.values(), at)
     found = [
         medicine
         for key, order in orders.items()
@@ -56,52 +58,82 @@ def in_force(
     return found
 
 
-def order_named(orders: Mapping[str, Order], source: str, record_id: str) -> str | None:
-    """The key of the order that a supply or a dose names: of its own source, or the only one of that name."""
-    if not record_id:
-        return None
-    own = thing_key(source, record_id)
-    if own in orders:
-        return own
-    others = [key for key, order in orders.items() if order.record_id == record_id]
-    return others[0] if len(others) == 1 else None
+class OrderNames:
+    """The orders that supplies and doses name: of their own source, or the only one of that name."""
+
+    def __init__(self, orders: Mapping[str, Order]) -> None:
+        self._orders = orders
+        self._of_record: dict[str, list[str]] = {}
+        for key, order in orders.items():
+            self._of_record.setdefault(order.record_id, []).append(key)
+
+    def key(self, source: str, record_id: str) -> str | None:
+        """The key of the order in the state; None when it is not known."""
+        if not record_id:
+            return None
+        own = thing_key(source, record_id)
+        if own in self._orders:
+            return own
+        others = self._of_record.get(record_id, ())
+        return others[0] if len(others) == 1 else None
 
 
-def _supplies_by_order(
-    orders: Mapping[str, Order], supplies: Iterable[Order]
-) -> tuple[dict[str, list[Order]], list[Order]]:
+def outlasting(orders: Mapping[str, Order], supplies: Mapping[str, Order], at: datetime) -> Iterator[Order]:
+    """The supplies that act at ``at`` or later without an order: that of an order which merely runs out begins at its end."""
+    if not supplies:
+        return
+    names = OrderNames(orders)
+    for supply in supplies.values():
+        if supply.over(at):
+            continue
+        key = names.key(supply.source, supply.order_id)
+        if key is None:
+            yield supply
+            continue
+        order = orders[key]
+        if not order.withheld and order.acts_until is not None:
+            begins = max(supply.starts, order.starts, order.acts_until)
+            if supply.acts_at(begins):
+                yield replace(supply, start=begins)
+
+
+def _supplies_by_order(names: OrderNames, supplies: Iterable[Order]) -> tuple[dict[str, list[Order]], list[Order]]:
     of_order: dict[str, list[Order]] = {}
     alone: list[Order] = []
     for supply in supplies:
-        key = order_named(orders, supply.source, supply.order_id)
+        key = names.key(supply.source, supply.order_id)
         (alone if key is None else of_order.setdefault(key, [])).append(supply)
     return of_order, alone
 
 
 def _given_by_order(
-    orders: Mapping[str, Order], doses: Iterable[Fact[Given]], at: datetime
+    orders: Mapping[str, Order], names: OrderNames, doses: Iterable[Fact[Given]], at: datetime
 ) -> tuple[dict[str, list[Fact[Given]]], list[Fact[Given]]]:
-    """Doses really given up to ``at``, oldest first."""
+    """Doses really given up to ``at``, oldest first. That an order was entered in error takes back no dose."""
     of_order: dict[str, list[Fact[Given]]] = {}
     alone: list[Fact[Given]] = []
     for fact in sorted(doses, key=lambda each: (each.at, each.key)):
         if not fact.void and fact.what.status == "given" and fact.at <= at:
-            key = order_named(orders, fact.source, fact.what.order_id)
-            (alone if key is None else of_order.setdefault(key, [])).append(fact)
+            key = names.key(fact.source, fact.what.order_id)
+            (alone if key is None or orders[key].void else of_order.setdefault(key, [])).append(fact)
     return of_order, alone
 
 
 def _of_order(order: Order, supplies: list[Order], given: list[Fact[Given]], at: datetime) -> Medicine | None:
     last = given[-1] if given else None
     acts = last is not None and at < _acts_until(last)
-    lasting = tuple(supply for supply in supplies if supply.in_force(at))
+    lasting = tuple(supply for supply in supplies if supply.in_force(at)) if supplies else ()
     if order.in_force(at):
         by: Literal["order", "supply", "dose"] = "order"
         starts, until, basis = order.starts, order.acts_until, ""
     elif lasting and not order.withheld and at >= order.starts:
         by, basis = "supply", lasting[-1].basis
         starts, until = min(each.starts for each in lasting), max(each.acts_until or LAST for each in lasting)
-    elif last is not None and acts and not order.void and (_running(last, at) or not order.acts_at(last.at)):
+    elif (
+        last is not None
+        and acts
+        and (_running(last, at) or not order.acts_at(last.at) or _given_while_held(order, last))
+    ):
         by, basis = "dose", ""
         starts, until = last.at, _acts_until(last)
     else:
@@ -120,6 +152,10 @@ def _of_order(order: Order, supplies: list[Order], given: list[Fact[Given]], at:
         running=last is not None and _running(last, at),
         basis=basis,
     )
+
+
+def _given_while_held(order: Order, last: Fact[Given]) -> bool:
+    return order.held and last.at >= order.said_at
 
 
 def _of_supplies(supplies: list[Order], at: datetime) -> Iterator[Medicine]:

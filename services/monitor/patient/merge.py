@@ -9,23 +9,24 @@ from typing import Any
 from msgspec.structs import replace
 
 from knowledge.model import Knowledge
-from services.monitor.patient import facts
+from services.monitor.patient import person
+from services.monitor.patient.administrations import with_dose
 from services.monitor.patient.apply import at_time
-from services.monitor.patient.bounds import Need
+from services.monitor.patient.bounds import MAX_FORMER_IDS, Need
 from services.monitor.patient.clock import end_of_day
-from services.monitor.patient.doses import with_dose
 from services.monitor.patient.obligation import with_obligation
 from services.monitor.patient.order import Order
 from services.monitor.patient.orders import blank, with_versions
 from services.monitor.patient.results import with_version
 from services.monitor.patient.state import PatientState
-from services.monitor.patient.tale import versions_of
+from services.monitor.patient.versions import versions_of
 
 PLAIN = ("birth_date", "sex", "pregnancy", "lactating", "goals", "traits", "procedures")
 
 
 def joined(state: PatientState, other: PatientState, knowledge: Knowledge, need: Callable[[str], Need]) -> PatientState:
-    """``state`` with all that was kept under the id of ``other``, but for its open alerts, offsets and pointer."""
+    """``state`` with all that was kept under the id of ``other``, but for its open alerts and what asks for them again, its
+    offsets and its pointer."""
     state = at_time(state, other.clock, other.live)
     day = end_of_day(state.clock)
 
@@ -45,20 +46,26 @@ def joined(state: PatientState, other: PatientState, knowledge: Knowledge, need:
         supplies=orders(state.supplies, other.supplies),
         doses=reduce(lambda doses, fact: with_dose(doses, fact, day), other.doses.values(), state.doses),
         results=results,
-        obligations=reduce(with_obligation, other.obligations.values(), state.obligations),
-        former_ids=tuple(sorted({*state.former_ids, other.patient_id, *other.former_ids} - {state.patient_id})),
+        obligations=reduce(
+            with_obligation,
+            (each for each in other.obligations.values() if each.kind != "look_again"),
+            state.obligations,
+        ),
+        former_ids=tuple(sorted({*state.former_ids, other.patient_id, *other.former_ids} - {state.patient_id}))[
+            :MAX_FORMER_IDS
+        ],
     )
     return _of_person(state, other)
 
 
 def _of_person(state: PatientState, other: PatientState) -> PatientState:
     said = {name: getattr(other, name) for name in PLAIN if name in other.patient_versions}
-    state = facts.with_said(state, said, other.patient_versions)
+    state = person.with_said(state, said, other.patient_versions)
     takes: tuple[tuple[Callable[[PatientState, Any], PatientState], Mapping[str, Any]], ...] = (
-        (facts.with_measure, other.measures),
-        (facts.with_conditions, other.condition_facts),
-        (facts.with_allergies, other.allergy_facts),
-        (facts.with_stay, other.stays),
+        (person.with_measure, other.measures),
+        (person.with_conditions, other.condition_facts),
+        (person.with_allergies, other.allergy_facts),
+        (person.with_stay, other.stays),
     )
     for take, kept in takes:
         state = reduce(take, kept.values(), state)

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from schemas.values import Origin, Quantity
 from services.monitor.patient.bounds import LAST, ONCE_COUNTS
-from services.monitor.patient.dose import daily_mg
+from services.monitor.patient.daily_dose import daily_mg
 
 Precedence = tuple[int, float, int, str]
 """Which of two versions of a thing stands: version, then time recorded, then status; the last part is no longer written,
@@ -111,20 +111,18 @@ class Order(Struct, frozen=True, array_like=True, gc=False):
     @property
     def acts_until(self) -> datetime | None:
         """Exclusive; None when it is open. A single dose, which may end as it starts, counts for a while after it."""
-        until = self._own_end
-        replaced = self.replaced_at
+        until, replaced = self.end, self.replaced_at
+        starts = self.first_seen if self.start is None else self.start
+        once = until == starts if self.one_time is None else self.one_time
+        if once and self.stopped is None and (until is None or until >= starts):
+            counts = starts + min(ONCE_COUNTS, LAST - starts)
+            until = counts if until is None or until < counts else until
         return until if replaced is None or (until is not None and until < replaced) else replaced
 
     @property
-    def _own_end(self) -> datetime | None:
-        starts, end = self.start if self.start is not None else self.first_seen, self.end
-        if self.stopped is not None or (end is not None and end < starts):
-            return end
-        once = end == starts if self.one_time is None else self.one_time
-        if not once:
-            return end
-        counts = starts + min(ONCE_COUNTS, LAST - starts)
-        return counts if end is None else max(counts, end)
+    def said_at(self) -> datetime:
+        """The clinical time of the version that stands."""
+        return self.versions[-1].at if self.versions else self.first_seen
 
     @property
     def last_heard(self) -> datetime:
@@ -144,7 +142,10 @@ class Order(Struct, frozen=True, array_like=True, gc=False):
 
     def acts_at(self, time: datetime) -> bool:
         """Whether ``time`` is in its period, whatever the clock says."""
-        return self.starts <= time and (self.acts_until is None or time < self.acts_until)
+        if time < self.starts:
+            return False
+        until = self.acts_until
+        return until is None or time < until
 
     def in_force(self, at: datetime) -> bool:
         """Whether it acts at a time, by what is known now."""

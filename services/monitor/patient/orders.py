@@ -16,7 +16,7 @@ from services.monitor.patient.clock import clinical_time
 from services.monitor.patient.known import known_or, said
 from services.monitor.patient.order import ORDER_STATUS, SUPPLY_STATUS, Dose, Order, Version, thing_key
 from services.monitor.patient.precedence import precedence
-from services.monitor.patient.tale import told
+from services.monitor.patient.versions import told
 
 Orders = Mapping[str, Order]
 
@@ -56,7 +56,7 @@ def with_versions(
     after = told(known, versions, order, knowledge)
     if after is known:
         return orders
-    if known is None and _old(after, day):
+    if known is None and _old(after, day) and not after.replaces:
         return orders
     changed = {**orders, key: after}
     if known is None or known.replaces != after.replaces or known.starts != after.starts or known.void != after.void:
@@ -132,9 +132,8 @@ def _link(orders: dict[str, Order], order: Order, before: Order | None) -> None:
 
 def _kept(orders: dict[str, Order], newest: str, day: datetime) -> dict[str, Order]:
     if _old(orders[newest], day):
-        del orders[newest]
-    if len(orders) <= MAX_ORDERS:
-        return orders
+        # what it replaced may have ended as long ago
+        return dict(without_old(orders, day))
     while len(orders) > MAX_ORDERS:
         del orders[min(orders, key=lambda key: (key == newest, not orders[key].over(day), orders[key].last_heard, key))]
     return orders

@@ -83,8 +83,10 @@ def _medicines(state: PatientState) -> Iterator[Medicine]:
             shown.add((medicine.order.source, medicine.order.record_id))
         yield _in_force(medicine)
     for order in state.orders.values():
-        over = order.void or (order.acts_until is not None and order.acts_until <= state.clock)
-        if not over and (order.source, order.record_id) not in shown:
+        if order.void or (order.source, order.record_id) in shown:
+            continue
+        until = order.acts_until
+        if until is None or until > state.clock:
             yield _ordered(order)
 
 
@@ -195,12 +197,7 @@ def _conditions(state: PatientState) -> Known[tuple[Condition, ...]]:
     """Present ones first; what several stays list alike is one."""
     if all(fact.void for fact in state.condition_facts.values()):
         return UNSET
-    shown = set(map(_condition, state.conditions))
-    return tuple(
-        sorted(
-            shown, key=lambda each: (each.status in _OVER, each.label.lower(), each.code, str(each.onset), each.status)
-        )
-    )
+    return tuple(sorted(set(map(_condition, state.conditions)), key=_present_first))
 
 
 def _present_first(condition: Condition) -> tuple[bool, str, str, str, str]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from schemas.events import LabResult
-from services.monitor.patient.bounds import MAX_OF_EACH_KIND, MAX_TEXT, Need
+from services.monitor.patient.bounds import MAX_OF_EACH_KIND, MAX_TEXT, MAX_VOID, Need
 from services.monitor.patient.clock import clinical_time
 from services.monitor.patient.known import known_or
 from services.monitor.patient.precedence import precedence, stands
@@ -79,14 +79,14 @@ def _kept(results: tuple[Result, ...], day: datetime, need: Need) -> tuple[Resul
     nothing pushes out the one that counts. What is kept does not depend on the order of arrival."""
     if len(results) <= need.newest:
         return results
-    of_kind: Counter[tuple[bool, bool]] = Counter()
+    of_kind: Counter[tuple[bool, bool, bool]] = Counter()
     kept = []
     for each in reversed(results):
-        kind = (each.measured, each.sure)
+        kind = (each.void, each.measured, each.sure)
         of_kind[kind] += 1
         place = of_kind[kind]
         if not each.sure:
-            needed = place <= MAX_OF_EACH_KIND
+            needed = place <= (MAX_VOID if each.void else MAX_OF_EACH_KIND)
         else:
             needed = place <= need.newest or (place <= need.most and day - each.at <= need.within)
         if needed:

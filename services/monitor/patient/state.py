@@ -11,15 +11,14 @@ from datetime import date, datetime, timedelta
 
 from msgspec import Struct
 
-from schemas.alerts import Alert
+from schemas.alerts import Alert, Implicated
 from schemas.events import Allergy, Condition, Goals, Pregnancy, Procedure, Stay, Traits
 from services.monitor.patient import medicines
-from services.monitor.patient.bounds import KEEP_ENDED_ORDERS, LAST, MAX_ORDERS, MAX_VERSIONS, ONCE_COUNTS
 from services.monitor.patient.fact import Fact, Given, Measure
 from services.monitor.patient.known import known_or
 from services.monitor.patient.medicines import Medicine
 from services.monitor.patient.obligation import Obligation
-from services.monitor.patient.order import Dose, Order, Precedence, Version, thing_key
+from services.monitor.patient.order import Order, Precedence, thing_key
 from services.monitor.patient.result import Result
 
 FORMAT = 2
@@ -88,18 +87,16 @@ class PatientState(Struct, frozen=True, array_like=True):
         return medicines.in_force(self.orders, self.supplies, self.doses, at)
 
     def acting(self) -> Iterator[Order]:
-        """The orders that act now or will, by the patient's clock, and the supplies whose order is not known."""
+        """The orders that act now or will, by the patient's clock, and the supplies that act without an order or after it."""
         for order in self.orders.values():
             if not order.over(self.clock):
                 yield order
-        for supply in self.supplies.values():
-            if not supply.over(self.clock) and not medicines.order_named(self.orders, supply.source, supply.order_id):
-                yield supply
+        yield from medicines.outlasting(self.orders, self.supplies, self.clock)
 
-    def order(self, source: str, record_id: str) -> Order | None:
-        """An order or a supply by its record."""
-        key = thing_key(source, record_id)
-        return self.orders.get(key) or self.supplies.get(key)
+    def order_of(self, fact: Implicated) -> Order | None:
+        """The order or the supply that an alert names; a source may give both the same id."""
+        orders = self.supplies if fact.kind == "dispensing" else self.orders
+        return orders.get(thing_key(fact.source, fact.record_id))
 
     def newest(self, analyte: str) -> Result | None:
         """The newest valid result of an analyte, whatever it says."""
@@ -148,27 +145,3 @@ class PatientState(Struct, frozen=True, array_like=True):
             return None
         born, today = self.birth_date, at.date()
         return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
-
-
-__all__ = [
-    "FORMAT",
-    "KEEP_ENDED_ORDERS",
-    "LAST",
-    "MAX_ORDERS",
-    "MAX_VERSIONS",
-    "ONCE_COUNTS",
-    "Dose",
-    "Fact",
-    "Given",
-    "LastPicture",
-    "Measure",
-    "Medicine",
-    "Obligation",
-    "Order",
-    "PatientState",
-    "Pointer",
-    "Precedence",
-    "Result",
-    "Version",
-    "thing_key",
-]

@@ -15,7 +15,8 @@ from knowledge.model import CriticalLimit, Knowledge
 from schemas.alerts import Alert
 from services.monitor.patient.bounds import Need
 from services.monitor.patient.change import Change
-from services.monitor.patient.state import PatientState, Result
+from services.monitor.patient.result import Result
+from services.monitor.patient.state import PatientState
 from services.monitor.rules.rule import Finding, implicate_result
 
 Direction = Literal["low", "high"]

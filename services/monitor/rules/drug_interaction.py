@@ -16,7 +16,8 @@ from schemas.alerts import Alert, Implicated
 from schemas.values import SEVERITIES, Severity
 from services.monitor.patient.bounds import Need
 from services.monitor.patient.change import Change
-from services.monitor.patient.state import Order, PatientState
+from services.monitor.patient.order import Order
+from services.monitor.patient.state import PatientState
 from services.monitor.rules.rule import WHOLE, Finding, implicate_order
 
 Combination = tuple[Interaction, Order, Order]
@@ -41,7 +42,7 @@ class DrugInteraction:
 
     def changes_at(self, alert: Alert, state: PatientState) -> datetime | None:
         """When the first of its orders ends."""
-        orders = (state.order(fact.source, fact.record_id) for fact in alert.implicated)
+        orders = map(state.order_of, alert.implicated)
         ends = (order.acts_until if order is not None else state.clock for order in orders)
         return min((end for end in ends if end is not None), default=None)
 
@@ -60,7 +61,7 @@ class DrugInteraction:
 
     def ended(self, alert: Alert, state: PatientState) -> str:
         for fact in alert.implicated:
-            order = state.order(fact.source, fact.record_id)
+            order = state.order_of(fact)
             if order is None or order.over(state.clock):
                 goes_on = order is None or order.status in ("ordered", "changed", "resumed", "dispensed")
                 status = "ended" if order is None or goes_on else order.status.replace("_", " ")
@@ -131,8 +132,8 @@ def _finding(subject: str, same: list[Combination]) -> Finding | None:
         return None
     gravest = min(graded, key=lambda each: SEVERITIES.index(each.severity))
     interaction = gravest.interaction
-    orders = {(o.source, o.record_id): o for each in graded for o in each.orders}
-    involved = sorted(orders.values(), key=lambda o: (o.starts, o.source, o.record_id))
+    orders = {(o.kind, o.source, o.record_id): o for each in graded for o in each.orders}
+    involved = sorted(orders.values(), key=lambda o: (o.starts, o.source, o.record_id, o.kind))
     pair = interaction.pair
     return Finding(
         subject=subject,

@@ -13,7 +13,9 @@ from schemas.alerts import Alert, Implicated
 from schemas.values import Citation, Origin, Severity
 from services.monitor.patient.bounds import Need
 from services.monitor.patient.change import Change
-from services.monitor.patient.state import Order, PatientState, Result
+from services.monitor.patient.order import Order
+from services.monitor.patient.result import Result
+from services.monitor.patient.state import PatientState
 
 WHOLE = ""
 """The part of a rule whose findings hang together and are found at once."""
@@ -85,7 +87,7 @@ def implicate_order(order: Order) -> Implicated:
         record_id=order.record_id,
         version=order.version,
         label=" ".join(part for part in (order.label, order.dosage, order.route) if part),
-        at=order.starts,
+        at=order.first_seen if order.kind == "dispensing" else order.starts,
         until=order.end,
     )
 

@@ -1,6 +1,5 @@
 """An order or a supply from its versions. Each says some parts; they are told from the oldest to the newest, and what one
-leaves out stays as it was. Everything else about the order follows from the end of the tale, so the order of arrival does
-not matter.
+leaves out stays as it was. Everything else about the order follows from the last, so the order of arrival does not matter.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from msgspec.structs import replace
 
 from knowledge.model import Knowledge
 from services.monitor.patient.bounds import ASSUMED_SUPPLY, LAST, LONGEST_SUPPLY, MAX_VERSIONS
-from services.monitor.patient.dose import days_of
+from services.monitor.patient.daily_dose import days_of
 from services.monitor.patient.order import Dose, Order, Version
 from services.monitor.patient.precedence import content
 
@@ -28,7 +27,7 @@ def told(known: Order | None, fresh: Sequence[Version], order: Order, knowledge:
     new = [version for version in fresh if not any(_same_version(version, each) for each in before)]
     if known is not None and not new:
         return known
-    first_seen = min(version.at for version in new)
+    first_seen = min(order.first_seen, *(version.at for version in new))
     if known is not None:
         first_seen = min(first_seen, known.first_seen)
         order = known  # when it was replaced is not told by its own versions

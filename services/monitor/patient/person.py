@@ -100,6 +100,8 @@ def with_stay(state: PatientState, fact: Fact[Stay]) -> PatientState:
 def with_patient(state: PatientState, event: Patient) -> PatientState:
     """Each field stands as the newest event that says it left it. A list is the whole list of its source."""
     said: dict[str, Any] = {name: value for name in _PLAIN if (value := getattr(event, name)) is not UNSET}
+    if said.get("procedures"):
+        said["procedures"] = said["procedures"][:MAX_ENTRIES]
     if event.birth_date is not UNSET:
         said["birth_date"] = event.birth_date
     if event.sex is not UNSET:
