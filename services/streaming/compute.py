@@ -17,7 +17,7 @@ from services.streaming.metrics import StreamMetrics
 from services.streaming.refusals import RefusalLimits, Refusals
 from services.streaming.store import PartitionStore
 
-BATCH_SECONDS = 0.1
+BATCH_SECONDS = 0.2
 """A batch is as large as what the handler did in this time of the last one: the larger, the fewer states are encoded and
 written twice; but computing holds up the event loop, and with it the other lanes."""
 LEAST_RECORDS = 500

@@ -170,6 +170,10 @@ class BatchConsumer(AIOKafkaConsumer):
         that is away would hold up a rebalance or a stop."""
         await asyncio.wait({asyncio.ensure_future(self.commit())}, timeout=COMMIT_SECONDS)
 
+    def begins_at(self, tp: Any) -> int | None:
+        """The offset from which a partition is read, until something of it was read; None when nothing is committed."""
+        return self._read_offset.get(tp)
+
     async def _add_gap(self, tp: Any, offset_from: int, offset_to: int) -> None:
         """Offsets between events are no gaps."""
 

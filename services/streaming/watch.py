@@ -66,8 +66,7 @@ class Watch:
         """The partitions are gone; a last value that stays would look like a lag."""
         for topic, partition in self._lags:
             self._metrics.lag.remove(topic, partition)
-        for partition in {partition for _, partition in self._lags}:
-            self._metrics.lag_time.remove(partition)
+        self._metrics.lag_time.clear()
         self._lags.clear()
 
     def _lanes_without_input(self) -> None:
@@ -86,21 +85,28 @@ class Watch:
             log.info("restoring the state", records_left=self.restore_left)
 
     def _lag(self) -> set[int]:
-        """The partitions that are behind."""
-        late = set()
+        """The partitions that are behind, or of which it is not known yet: nothing was fetched of them."""
+        consumer = self._app.consumer
+        places = [tp for tp in consumer.assignment() if tp.topic != self._changelog]
+        behind: set[int] = set()
         for lane in self._lanes:
-            behind = 0
-            for topic, offset in lane.next_offset.items():
-                lag = max(0, (self._app.consumer.highwater(TP(topic, lane.partition)) or 0) - offset)
-                self._metrics.lag.labels(topic, str(lane.partition)).set(lag)
-                self._lags.add((topic, str(lane.partition)))
-                behind += lag
-            if lane.next_offset:
-                age = max(0.0, time.time() - lane.handled_until / 1000) if behind else 0.0
+            total = 0
+            for tp in (tp for tp in places if tp.partition == lane.partition):
+                end = consumer.highwater(tp)
+                at = lane.next_offset.get(tp.topic, consumer.begins_at(tp))
+                if end is None or (at is None and end):
+                    behind.add(lane.partition)
+                    continue
+                left = max(0, end - (at or 0))
+                self._metrics.lag.labels(tp.topic, str(lane.partition)).set(left)
+                self._lags.add((tp.topic, str(lane.partition)))
+                total += left
+            if total:
+                behind.add(lane.partition)
+            if lane.handled_until:
+                age = max(0.0, time.time() - lane.handled_until / 1000) if total else 0.0
                 self._metrics.lag_time.labels(str(lane.partition)).set(age)
-            if behind:
-                late.add(lane.partition)
-        return late
+        return behind
 
     def _sizes(self) -> None:
         self._metrics.queue.set(sum(lane.queue.records for lane in self._lanes))

@@ -8,12 +8,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from faust.types import TP
+from prometheus_client import CollectorRegistry
 
 from services.streaming.dues import Due, due_header, due_of
 from services.streaming.epochs import headers_of
 from services.streaming.lanes import Lanes
+from services.streaming.metrics import StreamMetrics
 from services.streaming.refusals import RefusalLimits
 from services.streaming.store import PartitionStore
+from services.streaming.watch import Watch
 from tests.support.lane_play import Play
 
 
@@ -100,3 +104,25 @@ def test_time_passes_no_faster_than_the_input_is_handled() -> None:
     lanes._lanes = {0: lane(0, 500), 1: lane(1, 500), 2: lane(2, 5000)}
     lanes.tick(1000, {1, 2})
     assert told == {0: 1000, 1: 500, 2: 1000}
+
+
+def test_a_partition_is_behind_until_it_is_known_that_it_is_not() -> None:
+    ends: dict[Any, int | None] = {}
+    begins: dict[Any, int | None] = {}
+    place = TP("in", 0)
+    consumer = SimpleNamespace(assignment=lambda: {place, TP("changelog", 0)}, highwater=ends.get, begins_at=begins.get)
+    lane = SimpleNamespace(partition=0, next_offset={}, handled_until=0)
+    app, lanes, none = SimpleNamespace(consumer=consumer), [lane], None
+    given: Any = (app, lanes, none, "changelog", StreamMetrics(CollectorRegistry()), none, none, none)
+    watch = Watch(*given)
+    assert watch._lag() == {0}  # nothing was fetched yet
+    ends[place] = 7
+    assert watch._lag() == {0}  # something waits, and nothing was ever committed
+    begins[place] = 5
+    assert watch._lag() == {0}  # two that were not handled before a restart
+    begins[place] = 7
+    assert watch._lag() == set()
+    lane.next_offset["in"] = 6
+    assert watch._lag() == {0}
+    lane.next_offset["in"] = 7
+    assert watch._lag() == set()

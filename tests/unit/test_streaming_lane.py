@@ -88,13 +88,13 @@ async def test_an_oversize_fetch_is_split_and_acked_with_its_last_part(play: Pla
 
 async def test_a_batch_is_what_the_handler_does_in_its_time(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(1000))
-    # each look at the clock is a second later: a batch takes ten times as long as it should
+    # each look at the clock is a second later: a batch takes five times as long as it should
     monkeypatch.setattr("services.streaming.compute.time", SimpleNamespace(perf_counter=lambda: next(clock)))
     play.lane._computer.limit = 8000
-    play.fetch(*[b"x"] * 16_000)
+    play.fetch(*[b"x"] * 15_680)
     await play.until("ack")
-    # halfway to the tenth of what was done, each time, and not below the least
-    assert play.batches[:3] == [8000, 4400, 2420]
+    # halfway to the fifth of what was done, each time, and not below the least
+    assert play.batches[:3] == [8000, 4800, 2880]
     play.fetch(*[b"x"] * 5_000)
     await play.until("ack", 2)
     assert min(play.batches[:-1]) == LEAST_RECORDS
