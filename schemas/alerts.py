@@ -69,7 +69,8 @@ class Alert(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One episode of one problem.
 
     ``subject`` is what is implicated at the level at which it is one problem (``fluoxetine+phenelzine``,
-    ``potassium:high``). ``true_since`` is clinical time, ``detected_at`` the monitor's clock. ``rank`` orders alerts of one
+    ``potassium:high``). ``previous`` is the alert of the episode before of the same problem, empty where none is remembered.
+    ``true_since`` is clinical time, ``detected_at`` the monitor's clock. ``rank`` orders alerts of one
     severity, gravest highest. ``implicated`` is what makes it true now; what it was before is in ``history``.
     """
 
@@ -98,3 +99,4 @@ class Alert(Struct, frozen=True, kw_only=True, omit_defaults=True):
     acknowledgement: Acknowledgement | None = None
     facility: str = ""
     unit: str = ""
+    previous: str = ""

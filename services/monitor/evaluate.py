@@ -15,7 +15,7 @@ from schemas.feedback import Feedback
 from services.monitor.alerts import lifecycle
 from services.monitor.alerts.cause import Cause, Merged, TimePassed
 from services.monitor.patient.apply import apply, at_time
-from services.monitor.patient.bounds import LAST, SHOWN, Need
+from services.monitor.patient.bounds import LAST, MAX_EPISODES, SHOWN, Need
 from services.monitor.patient.change import Change, between, everything
 from services.monitor.patient.clock import clinical_time
 from services.monitor.patient.medicines import OrderNames
@@ -160,22 +160,28 @@ def _ended_parts(rule: Rule, state: PatientState) -> Iterator[str]:
 
 def _evaluate(rule: Rule, part: str, state: PatientState, cause: Cause, knowledge: Knowledge, at: datetime) -> Result:
     open_alerts = dict(state.open_alerts)
+    episodes = dict(state.episodes)
     changed: list[Alert] = []
     findings = {finding.subject: finding for finding in rule.findings(state, knowledge, part)}
     for key, known in state.open_alerts.items():
         if known.rule == rule.id and known.subject not in findings and rule.part_of(known.subject) == part:
             changed.append(lifecycle.ended(known, rule, cause, state, at))
             del open_alerts[key]
+            episodes.pop(key, None)
+            episodes[key] = known.alert_id
     for subject, finding in findings.items():
         key = alert_key(rule.id, subject)
         if key not in open_alerts:
-            alert: Alert | None = lifecycle.opened(rule, finding, cause, state, knowledge.version, at)
+            former = episodes.get(key, "")
+            alert: Alert | None = lifecycle.opened(rule, finding, cause, state, knowledge.version, at, former)
         else:
             alert = lifecycle.updated(open_alerts[key], rule, finding, state, knowledge.version, at)
         if alert is not None:
             open_alerts[key] = alert
             changed.append(alert)
-    return (replace(state, open_alerts=open_alerts), changed) if changed else (state, changed)
+    if not changed:
+        return state, changed
+    return replace(state, open_alerts=open_alerts, episodes=tuple(episodes.items())[-MAX_EPISODES:]), changed
 
 
 def _to_look_again(state: PatientState, feedback: Feedback) -> PatientState:

@@ -153,6 +153,21 @@ def test_a_new_episode_after_the_end_of_one_has_an_id_of_its_own() -> None:
     assert alerts[0].alert_id != alerts[2].alert_id
 
 
+def test_a_later_episode_points_at_the_one_before() -> None:
+    ended = order("clarithromycin", 2, version=2, status="discontinued")
+    state, alerts = play(order("simvastatin", 0), order("clarithromycin", 1), ended, lab("potassium", 7.0, 3))
+    again, later = play(order("clarithromycin", 4, id="again"), state=state)
+    (first,) = {alert.alert_id for alert in alerts if alert.family == "interaction"}
+    assert [(alert.status, alert.previous) for alert in later] == [("open", first)]
+    assert {alert.previous for alert in alerts} == {""}, "the first of its kind points at none"
+    _, third = play(
+        order("clarithromycin", 5, id="again", version=2, status="discontinued"),
+        order("clarithromycin", 6, id="c"),
+        state=again,
+    )
+    assert third[-1].previous == later[0].alert_id
+
+
 def test_versions_that_a_source_does_not_count_are_ordered_by_time() -> None:
     hold, resume = order("clarithromycin", 2, status="held"), order("clarithromycin", 3, status="resumed")
     for arrival in permutations([order("clarithromycin", 1), hold, resume]):

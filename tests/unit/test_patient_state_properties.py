@@ -186,7 +186,9 @@ def problems(state: PatientState) -> set[tuple[Any, ...]]:
 
 def facts(state: PatientState) -> PatientState:
     """All but how the records came and how the alerts went."""
-    return replace(state, applied={}, open_alerts={}, merged=None, former_ids=(), last_picture=LastPicture())
+    return replace(
+        state, applied={}, open_alerts={}, merged=None, former_ids=(), last_picture=LastPicture(), episodes=()
+    )
 
 
 def played(events: list[AnyEvent], seed: int = 0, cut: int = 1, upon: str = "a") -> PatientState:

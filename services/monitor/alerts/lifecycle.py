@@ -27,8 +27,10 @@ MAX_FACTS = 20
 _WRONG = frozenset({"corrected", "cancelled", "entered_in_error"})
 
 
-def opened(rule: Rule, finding: Finding, cause: Cause, state: PatientState, knowledge: str, at: datetime) -> Alert:
-    """A new episode, opened by ``cause``. ``at`` is the monitor's time."""
+def opened(
+    rule: Rule, finding: Finding, cause: Cause, state: PatientState, knowledge: str, at: datetime, previous: str = ""
+) -> Alert:
+    """A new episode, opened by ``cause``. ``at`` is the monitor's time, ``previous`` the alert of the episode before."""
     alert = Alert(
         alert_id=opened_id(rule.id, state, finding.subject, cause),
         revision=0,
@@ -54,6 +56,7 @@ def opened(rule: Rule, finding: Finding, cause: Cause, state: PatientState, know
         rank=finding.rank,
         facility=state.facility,
         unit=state.unit,
+        previous=previous,
     )
     return _changed(alert, "opened", state.clock, finding.summary, at, facts=finding.implicated)
 

@@ -74,3 +74,5 @@ class Need(Struct, frozen=True):
 SHOWN = Need(newest=2)
 """Results kept of an analyte that no rule reads: for the picture, and for calculations such as kidney function, which
 want the newest and the one before, to see whether it is steady."""
+MAX_EPISODES = 50
+"""Alerts that have ended and that a later one of the same problem points at; more problems than a patient has."""

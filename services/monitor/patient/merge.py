@@ -12,7 +12,7 @@ from knowledge.model import Knowledge
 from services.monitor.patient import person
 from services.monitor.patient.administrations import with_dose
 from services.monitor.patient.apply import at_time
-from services.monitor.patient.bounds import MAX_FORMER_IDS, Need
+from services.monitor.patient.bounds import MAX_EPISODES, MAX_FORMER_IDS, Need
 from services.monitor.patient.clock import end_of_day
 from services.monitor.patient.obligation import with_obligation
 from services.monitor.patient.order import Order
@@ -51,11 +51,18 @@ def joined(state: PatientState, other: PatientState, knowledge: Knowledge, need:
             (each for each in other.obligations.values() if each.kind != "look_again"),
             state.obligations,
         ),
+        episodes=_episodes(state, other),
         former_ids=tuple(sorted({*state.former_ids, other.patient_id, *other.former_ids} - {state.patient_id}))[
             :MAX_FORMER_IDS
         ],
     )
     return _of_person(state, other)
+
+
+def _episodes(state: PatientState, other: PatientState) -> tuple[tuple[str, str], ...]:
+    """A problem of the former record goes on in the alert that takes its place."""
+    former = dict(other.episodes) | {key: alert.alert_id for key, alert in other.open_alerts.items()}
+    return tuple((former | dict(state.episodes)).items())[-MAX_EPISODES:]
 
 
 def _of_person(state: PatientState, other: PatientState) -> PatientState:

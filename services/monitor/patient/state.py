@@ -50,6 +50,7 @@ class PatientState(Struct, frozen=True, array_like=True):
     record id; ``results`` by analyte, oldest first, and under the empty name those that took another back and name no
     analyte; ``open_alerts`` by rule and subject. ``applied`` is the last offset applied of each source topic; a record at or
     below it has been applied. ``live``: whether any event came from a running feed, so that the wall clock counts.
+    ``episodes`` are the last ended alerts, the newest last: their rule and subject, as in ``open_alerts``, and their id.
     ``patient_versions`` says which version of a patient event a plain field is from. ``former_ids`` were merged into this one.
     """
 
@@ -81,6 +82,7 @@ class PatientState(Struct, frozen=True, array_like=True):
     merged: Pointer | None = None
     former_ids: tuple[str, ...] = ()
     last_picture: LastPicture = LastPicture()
+    episodes: tuple[tuple[str, str], ...] = ()
 
     def in_force(self, at: datetime) -> list[Medicine]:
         """The medicines in force at an instant, with what they rest on, by what is known now."""
