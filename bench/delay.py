@@ -86,11 +86,12 @@ def percentile(delays: Sequence[Delay], which: int) -> float:
 
 def growth(delays: Sequence[Delay], rate: int, which: int = 99) -> tuple[float, float] | None:
     """The percentile over the first and the last whole minute, None for a run of less than two."""
-    first = delays[0].number
+    first = min(each.number for each in delays)  # alerts of several partitions come in any order
     minutes: dict[int, list[Delay]] = {}
     for each in delays:
         minutes.setdefault((each.number - first) // (rate * 60), []).append(each)
-    whole = [number for number in sorted(minutes) if minutes[number][-1].number - first >= rate * 60 * (number + 0.98)]
+    ends = {number: max(each.number for each in some) - first for number, some in minutes.items()}
+    whole = [number for number in sorted(minutes) if ends[number] >= rate * 60 * (number + 0.98)]
     if len(whole) < 2:
         return None
     return percentile(minutes[whole[0]], which), percentile(minutes[whole[-1]], which)

@@ -136,6 +136,8 @@ def test_growth_compares_the_last_whole_minute_with_the_first() -> None:
     # 3.5 minutes: 10 ms in the first, 20 in the second, 30 in the third
     delays = [delay.Delay(number, 0.01 * (1 + number // 600)) for number in range(2100)]
     assert delay.growth(delays, rate) == pytest.approx((10.0, 30.0))
+    # whichever partition's alert was read first
+    assert delay.growth([delays[9], *delays[:9], *delays[10:]], rate) == pytest.approx((10.0, 30.0))
     assert delay.growth(delays[:900], rate) is None
 
 
