@@ -37,7 +37,8 @@ class Settings(BaseSettings):
     )
     state_dir: Path = Field(Path("data/state"), description="folder of the monitor's local state (RocksDB)")
     knowledge_dir: str = Field(
-        "", description="folder of the site's own names, codes, units and RxNorm tables; empty for none (knowledge/README.md)"
+        "",
+        description="folder of the site's own names, codes, units and RxNorm tables; empty for none (knowledge/README.md)",
     )
     host: str = Field("127.0.0.1", description="address that the services listen on")
     ingest_port: Port = Field(9101, description="port of ingest: /metrics /healthz /readyz; 0 for any free one")
