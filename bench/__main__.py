@@ -245,7 +245,7 @@ async def measure(parts: tuple[Part, ...], sizes: Sizes, console: Console) -> Re
 def main(
     *,
     rounds: int = 5,
-    events: int = 400_000,
+    events: int = 1_000_000,
     patients: int = 1_000_000,
     minutes: float = 0.5,
     rate: tuple[int, ...] = (1000, 5000),

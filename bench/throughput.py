@@ -81,17 +81,21 @@ def monitor_identity(alert: bytes) -> Hashable:
     return decoded.alert_id, decoded.revision, decoded.severity, decoded.history[-1].change
 
 
+LEAST_SECONDS = 1.0
+"""Shorter than this, behind the warm-up, no run gives a figure: alerts come a batch at a time."""
 WARM_UP = 0.25
 """The part of the alerts, by time, that is not counted: the compiler of a JVM is at work, caches fill."""
 
 
-def events_per_second(records: Sequence[Stamped], count: int) -> float:
-    """From the broker's time stamps of the alerts, behind the warm-up.
+def events_per_second(records: Sequence[Stamped], count: int) -> float | None:
+    """From the broker's time stamps of the alerts, behind the warm-up; None when the run was too short.
 
     The share of the alerts stands for the share of the events, which are alike from first to last.
     """
     stamps = sorted(each.appended for each in records)
     start = stamps[int(len(stamps) * WARM_UP)]
+    if stamps[-1] - start < LEAST_SECONDS * 1000:
+        return None
     later = sum(each > start for each in stamps)
     return count * later / len(stamps) / ((stamps[-1] - start) / 1000)
 
@@ -103,8 +107,11 @@ def check(records: Sequence[Stamped], load: Load) -> None:
         raise WrongError(wrong)
 
 
-async def once(broker: Broker, entrant: Entrant, load: Load, folder: Path, standbys: int = 0) -> float:
-    """Events a second of one contender. Raises ``WrongError``, ``SilentError`` or ``ChildDiedError``."""
+async def once(broker: Broker, entrant: Entrant, load: Load, folder: Path, standbys: int = 0) -> float | None:
+    """Events a second of one contender, None when it was done too soon to tell.
+
+    Raises ``WrongError``, ``SilentError`` or ``ChildDiedError``.
+    """
     run = await new_run(broker, load, folder, standbys)
     async with broker.reading(run.output) as reader, running(entrant.name, entrant.command(run.write()), folder) as it:
         records = await it.during(reader.until(lambda records: len(records) >= load.expected.total()))
@@ -151,12 +158,17 @@ async def rounds(
                 continue
             place = folder / broker.name("round")
             try:
-                rates[entrant.name] = await once(broker, entrant, loads[entrant.share], place)
+                rate = await once(broker, entrant, loads[entrant.share], place)
             except (WrongError, SilentError, ChildDiedError) as error:
                 figure.wrong = f"does not count: {error}"
                 say(console, "\n".join((f"{about}  {entrant.name}: {figure.wrong}", *getattr(error, "__notes__", ()))))
             else:
-                say(console, f"round {number + 1}  {about}  {entrant.name:<27} {rates[entrant.name]:>9,.0f} events/s")
+                told = "done too soon for a figure; its alerts are right"
+                if rate is None:
+                    figure.note = told
+                else:
+                    rates[entrant.name], told = rate, f"{rate:>9,.0f} events/s"
+                say(console, f"round {number + 1}  {about}  {entrant.name:<27} {told}")
         for name, rate in rates.items():
             figures[name].values.append(rate)
             beside = LOOP if name == ENGINE else ENGINE

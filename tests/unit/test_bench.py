@@ -110,6 +110,7 @@ def stamped(*appended: int) -> list[Stamped]:
 def test_the_first_quarter_of_the_alerts_is_warm_up() -> None:
     # 3 of 5 alerts, so 600 of 1,000 events, in the 1.5 seconds behind the second
     assert throughput.events_per_second(stamped(0, 11_500, 12_000, 12_500, 13_000), 1000) == pytest.approx(400)
+    assert throughput.events_per_second(stamped(0, 11_500, 12_000, 12_400), 1000) is None
 
 
 def test_two_workers_are_counted_in_the_middle() -> None:
