@@ -1,8 +1,15 @@
 """The one way from the data files to ``Knowledge``: reads, checks and joins them.
 
-Files: ``sources.csv`` · ``drugs/`` names, names_extra, codes, vehicles, words, salts, routes · ``interactions/`` pairs, members,
-combinations · ``labs/`` analytes, loinc, local_codes, specimens, units, spellings, critical_limits. What is deliberately not
-known is written down in the ``left_out.csv`` files; they are read to be checked.
+Files: ``sources.csv`` · ``allergies/`` groups, members, reactions, severities · ``condition_groups/`` groups ·
+``dosing/`` limits, renal, hepatic, intervals, dose_findings, dose_numbers, liver_classes, opioids, opioid_levels,
+opioid_findings, opioid_context, opioid_roles, opioid_signs, opioid_screens, ways ·
+``drug_labs/`` steps, liver_injury, upper_limits, scores, score_bands, corrections, levels, lasting,
+numbers, qtc, bleeding, heparin_causes ·
+``drugs/`` names, names_extra, codes, vehicles, words, salts, routes · ``duplicates/`` classes, allowed, long_acting ·
+``instructions/`` frequencies, units, words · ``interactions/`` pairs, members, combinations, mechanisms, passive and
+their context · ``labs/`` analytes, loinc, local_codes, specimens, units, spellings, critical_limits, kidney_injury,
+kidney_injury_levels, critical_context, explained_by, critical_changes · ``properties/``, one file a subject · ``stops/`` after_stop. What is
+deliberately not known is written down in the ``left_out.csv`` files; they are read to be checked.
 """
 
 from __future__ import annotations
@@ -12,16 +19,45 @@ from hashlib import blake2b
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import get_args
 
+from knowledge.after_stop import read_after_stops
+from knowledge.conditions import Names
+from knowledge.critical import Named, read_critical_reading
+from knowledge.cross_reactivity import read_cross_reactivity
+from knowledge.diagnoses import read_diagnoses
+from knowledge.dose import Way
+from knowledge.dose_findings import read_dose_findings
+from knowledge.doses import Known, read_doses
+from knowledge.duplicates import read_duplicates
 from knowledge.interacting import read_interactions
+from knowledge.kidney_injury import read_kidney_injury
+from knowledge.lab_findings import read_lab_findings
 from knowledge.laboratory import read_analytes, read_limits, read_specimens
+from knowledge.mechanisms import read_mechanisms
 from knowledge.medicines import read_codes, read_names, read_routes, read_salts, read_vehicles, read_words
-from knowledge.model import Knowledge
+from knowledge.model import Knowledge, Place
+from knowledge.opioids import read_opioids
+from knowledge.pharmacology import read_properties
 from knowledge.rxnorm import DRUGS_FILE, NDC_FILE, RxNormTable
 from knowledge.sources import KEYS, read_sources
 from knowledge.tables import KnowledgeError
+from knowledge.thresholds import read_thresholds
+from knowledge.wording import read_wording
 
-FOLDERS = ("drugs", "interactions", "labs")
+FOLDERS = (
+    "allergies",
+    "condition_groups",
+    "dosing",
+    "drug_labs",
+    "drugs",
+    "duplicates",
+    "instructions",
+    "interactions",
+    "labs",
+    "properties",
+    "stops",
+)
 
 
 def load_from(root: Traversable, site: Path | None = None) -> Knowledge:
@@ -32,21 +68,44 @@ def load_from(root: Traversable, site: Path | None = None) -> Knowledge:
     sources = read_sources(root, site)
     interactions, partners = read_interactions(root, sources)
     analytes, local_analytes = read_analytes(root, sources)
+    drug_names = read_names(root, sources)
+    ingredients = {each for names in drug_names.values() for each in names}
+    pharmacology = read_properties(root, sources, ingredients)
+    diagnoses = read_diagnoses(root, sources)
+    by_name = {analyte.name: analyte for analyte in analytes.values()}
+    names = Names(by_name.keys(), pharmacology.kinds, diagnoses.titles, get_args(Place), get_args(Way))
+    routes, salts = read_routes(root, sources), read_salts(root, sources)
     return Knowledge(
         version=version_of(root) if site is None else f"{version_of(root)}-{version_of(site)}",
         interactions=interactions,
         partners=partners,
-        limits=read_limits(root, sources, {analyte.name: analyte for analyte in analytes.values()}),
-        routes=read_routes(root, sources),
-        drug_names=read_names(root, sources),
+        limits=read_limits(root, sources, by_name),
+        routes=routes,
+        drug_names=drug_names,
         drug_codes=read_codes(root, sources),
         vehicles=read_vehicles(root, sources),
         words=read_words(root, sources),
-        salts=read_salts(root, sources),
+        salts=salts,
         rxnorm=RxNormTable(site) if site is not None else None,
         analytes=analytes,
         local_analytes=local_analytes,
         specimens=read_specimens(root, sources),
+        wording=read_wording(root, sources),
+        property_kinds=pharmacology.kinds,
+        properties=pharmacology.members,
+        properties_of=pharmacology.of,
+        diagnoses=diagnoses,
+        kidney_injury=read_kidney_injury(root, sources),
+        after_stops=read_after_stops(root, sources, pharmacology.members, ingredients),
+        lab_findings=read_lab_findings(root, sources, names, pharmacology),
+        thresholds=read_thresholds(root, sources, names, pharmacology, ingredients, by_name),
+        mechanisms=read_mechanisms(root, sources, pharmacology, ingredients, names, interactions),
+        duplicates=read_duplicates(root, sources, pharmacology, ingredients, names),
+        doses=read_doses(root, sources, Known(ingredients, salts, routes, names)),
+        dose_findings=read_dose_findings(root, sources, diagnoses.titles),
+        opioids=read_opioids(root, sources, names, ingredients),
+        critical=read_critical_reading(root, sources, Named(pharmacology.members, ingredients, names)),
+        cross_reactivity=read_cross_reactivity(root, sources, pharmacology, ingredients),
     )
 
 

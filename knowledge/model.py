@@ -8,7 +8,21 @@ from typing import Literal
 
 from msgspec import Struct
 
+from knowledge.after_stop import AfterStops
+from knowledge.allergy import CrossReactivity
+from knowledge.critical import CriticalReading
+from knowledge.diagnoses import Diagnoses
+from knowledge.dose import Doses
+from knowledge.dose_findings import DoseFindings
+from knowledge.duplicate import Duplicates
+from knowledge.kidney_injury import KidneyInjury
+from knowledge.lab_finding import LabFindings
+from knowledge.mechanism import Mechanisms
+from knowledge.opioids import Opioids
+from knowledge.property import Member, Property
 from knowledge.rxnorm import RxNormTable
+from knowledge.threshold import Thresholds
+from knowledge.wording import Wording
 from schemas.events import Drawn, MeasuredIn
 from schemas.values import Citation, Severity
 
@@ -134,7 +148,8 @@ class Knowledge(Struct, frozen=True, kw_only=True):
     ``drug_names`` and ``vehicles`` are keyed by ``plain_name``; ``drug_codes`` gives the name behind a code, in RxNorm's
     grammar where the code says strength and form. ``analytes`` is keyed by LOINC code: a code that is not in it is none of
     ours. ``local_analytes`` is keyed by a site's own code system in lower case and its code, ``specimens`` by a word in lower
-    case that names a specimen.
+    case that names a specimen. ``properties`` has the members of each property by ingredient, ``property_kinds`` what it means.
+    ``wording`` is that of dosage instructions.
     """
 
     version: str
@@ -151,6 +166,22 @@ class Knowledge(Struct, frozen=True, kw_only=True):
     analytes: Mapping[str, Analyte] = {}
     local_analytes: Mapping[tuple[str, str], Analyte] = {}
     specimens: Mapping[str, SpecimenKind] = {}
+    property_kinds: Mapping[str, Property] = {}
+    properties: Mapping[str, Mapping[str, Member]] = {}
+    properties_of: Mapping[str, frozenset[str]] = {}
+    wording: Wording = Wording()
+    diagnoses: Diagnoses = Diagnoses()
+    thresholds: Thresholds = Thresholds()
+    after_stops: AfterStops = AfterStops()
+    kidney_injury: KidneyInjury | None = None
+    cross_reactivity: CrossReactivity = CrossReactivity()
+    doses: Doses = Doses()
+    dose_findings: DoseFindings = DoseFindings()
+    duplicates: Duplicates = Duplicates()
+    opioids: Opioids = Opioids()
+    mechanisms: Mechanisms = Mechanisms()
+    lab_findings: LabFindings = LabFindings()
+    critical: CriticalReading = CriticalReading()
 
     def is_systemic(self, route: str, form: str) -> bool:
         """Whether a medicine acts in the whole body; unknown counts as systemic, and a patch is, whatever its route says. So does

@@ -40,6 +40,14 @@ class Implicated(Struct, frozen=True, kw_only=True, omit_defaults=True):
     received: str = ""
 
 
+class Condition(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something that a rule asked of the patient, and the answer. ``found`` is what it was answered from, in words."""
+
+    text: str
+    answer: Literal["yes", "no", "unknown"]
+    found: str = ""
+
+
 class HistoryEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One change, with how grave it then was. ``at`` is clinical time, ``recorded_at`` when the monitor or a person made it;
     ``by`` is a person's name, empty for the monitor. ``facts`` are the facts that this change added."""
@@ -72,6 +80,10 @@ class Alert(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``potassium:high``). ``previous`` is the alert of the episode before of the same problem, empty where none is remembered.
     ``true_since`` is clinical time, ``detected_at`` the monitor's clock. ``rank`` orders alerts of one
     severity, gravest highest. ``implicated`` is what makes it true now; what it was before is in ``history``.
+
+    ``conditions`` is what the rule asked of the patient, ``rows`` the rows of the knowledge behind it (file and first columns:
+    ``interactions/pairs.csv#ssri-maoi``), ``medicines`` the ingredients that it is about. ``needs_closure``: it
+    has reached the patient (a dose given), so it stays open until a person has answered, whatever happened since.
     """
 
     alert_id: str
@@ -100,3 +112,7 @@ class Alert(Struct, frozen=True, kw_only=True, omit_defaults=True):
     facility: str = ""
     unit: str = ""
     previous: str = ""
+    conditions: tuple[Condition, ...] = ()
+    rows: tuple[str, ...] = ()
+    medicines: tuple[str, ...] = ()
+    needs_closure: bool = False

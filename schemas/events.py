@@ -1,8 +1,8 @@
 """Canonical events: what happened to a patient, whatever format told of it.
 
 The same structs are the published input format (native JSON): an integrator leaves out the fields that ingest fills
-(``event_id``, ``ingested_at``, ``origin``, and ``ingredients`` of a drug, ``value`` in canonical units of a result and the
-``remark`` on it).
+(``event_id``, ``ingested_at``, ``origin``, and ``ingredients`` of a drug, ``daily_dose`` and ``remark`` of a dosage, ``value`` in
+canonical units of a result and the ``remark`` on it).
 
 Identity: ``source`` and ``record_id`` name a thing (an order, a dispensing, a result) in its own system, and ``version``
 one state of it; applying the same version twice changes nothing, whichever feed brought it.
@@ -20,6 +20,7 @@ from schemas.values import Coding, Key, Known, Origin, Quantity, Text, Time
 Timing = Literal["live", "replayed"]
 Unit = Annotated[str, Meta(max_length=64)]
 Remark = Literal["", "no_analyte", "other_specimen", "no_value", "no_unit", "unknown_unit", "implausible"]
+DosageRemark = Literal["", "unread", "partly_read", "contradictory"]
 MeasuredIn = Literal[
     "", "serum_or_plasma", "blood", "arterial_blood", "venous_blood", "mixed_venous_blood", "capillary_blood", "urine"
 ]  # fmt: skip
@@ -56,7 +57,16 @@ class Drug(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Dosage(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How a medicine is to be taken: ``dose`` at one time, ``frequency_per_day`` times a day; what cannot be read is left out."""
+    """How a medicine is to be taken: ``dose`` at one time, ``frequency_per_day`` times a day, up to ``frequency_high`` times
+    where it is a range. Ingest reads the ``text`` for what is absent; what cannot be read stays absent.
+
+    ``daily_dose`` is filled by ingest: from the least to the most in a day, in the unit of the dose. It begins at nothing for
+    what is taken as needed and is never above a ``max_daily_dose`` of the same unit; absent when it is not known.
+
+    ``remark`` is filled by ingest. ``unread``: the text says something that was not understood, and nothing of its dose and
+    frequency was taken; ``partly_read``: one of the two was, and the rest does not change it; ``contradictory``: text and data
+    say two things, and the field of which they do is absent. Empty: nothing to say.
+    """
 
     text: Text = ""
     route: Known[Text] = UNSET
@@ -65,6 +75,9 @@ class Dosage(Struct, frozen=True, kw_only=True, omit_defaults=True):
     as_needed: Known[bool] = UNSET
     rate: Known[Quantity] = UNSET
     max_daily_dose: Known[Quantity] = UNSET
+    frequency_high: Known[float] = UNSET
+    daily_dose: Known[Quantity] = UNSET
+    remark: DosageRemark = ""
 
 
 class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):

@@ -7,7 +7,8 @@ from typing import Literal
 
 from msgspec import UNSET, Struct
 
-from schemas.values import Key, Known, Severity, Time
+from schemas.events import DosageRemark
+from schemas.values import Key, Known, Quantity, Severity, Time
 
 Basis = Literal["order", "dispensing", "administration"]
 """What says that a medicine is taken. With the other two no order of it is in force: it was handed out or given without one,
@@ -21,6 +22,9 @@ class Medicine(Struct, frozen=True, kw_only=True, omit_defaults=True):
     A medicine that is ``held``, or starts only after the picture's ``clock``, is shown and does not act. ``last_given`` is when
     a dose of it was last given, ``last_dose`` how much that was, as received, and ``running`` whether that is an infusion that
     still runs; ``last_dispensed`` is when it was last handed out.
+
+    ``dosage`` is the instruction in the words of its source, ``dose`` and what follows it how it was understood: as on the event
+    (``schemas.events.Dosage``), None where it is not known. ``dosage_remark`` is ingest's.
     """
 
     source: Key
@@ -39,6 +43,12 @@ class Medicine(Struct, frozen=True, kw_only=True, omit_defaults=True):
     last_given: Time | None = None
     last_dose: str = ""
     last_dispensed: Time | None = None
+    dose: Quantity | None = None
+    frequency_per_day: float | None = None
+    frequency_high: float | None = None
+    as_needed: bool | None = None
+    daily_dose: Quantity | None = None
+    dosage_remark: DosageRemark = ""
 
 
 class Reading(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -115,7 +125,7 @@ class Condition(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An open finding, or one suppressed with the reason."""
+    """An open alert."""
 
     alert_id: str
     rule: str
@@ -123,7 +133,18 @@ class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     severity: Severity
     summary: str
     acknowledged: bool = False
-    suppressed_because: str = ""
+
+
+class HeldBack(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A finding that is true and reaches nobody, for the ``reason`` given. ``since`` is when it became true; ``by`` is the id of
+    the alert that speaks for it, empty where none does."""
+
+    rule: str
+    severity: Severity
+    summary: str
+    reason: str
+    since: Time
+    by: str = ""
 
 
 class PatientPicture(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -139,7 +160,7 @@ class PatientPicture(Struct, frozen=True, kw_only=True, omit_defaults=True):
     medicines: tuple[Medicine, ...]
     labs: tuple[Lab, ...]
     open: tuple[Problem, ...]
-    suppressed: tuple[Problem, ...] = ()
+    held: tuple[HeldBack, ...] = ()
     birth_date: date | None = None
     sex: str = ""
     facility: str = ""

@@ -222,6 +222,11 @@ def rxnorm(
     return _run(read_it())
 
 
+app.command(
+    "services.local.knowledge:app", name="knowledge", help="Check, show and compare what the rules know of medicines."
+)
+app.command("services.local.rules:app", name="rules", help="List the rules, show one, or explain an alert.")
+
 state = App(name="state", help="Look at what the monitor keeps of a patient, or make it anew.")
 app.command(state)
 
@@ -325,6 +330,7 @@ def _for_people() -> tuple[type[Exception], ...]:
     """Errors whose message says what, where and what to do. Anything else is a defect and keeps its traceback."""
     from knowledge.loader import KnowledgeError
     from services.ingest.formats.extract.mapping import MappingError
+    from services.local.explain import ExplainError
     from services.local.feed import FeedError
     from services.local.jars import JarsError
     from services.local.rxnorm import RxNormError
@@ -336,7 +342,7 @@ def _for_people() -> tuple[type[Exception], ...]:
     from services.streaming.rebuild import StillRunningError
 
     return (
-        BrokersUnreachableError, FeedError, JarsError, KnowledgeError, MappingError, NoStateError, NotifyError,
+        BrokersUnreachableError, ExplainError, FeedError, JarsError, KnowledgeError, MappingError, NoStateError, NotifyError,
         PortInUseError, RxNormError, SettingsError, StackError, StillRunningError, TopicMismatchError, _UsageError,
     )  # fmt: skip
 

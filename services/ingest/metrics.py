@@ -49,6 +49,12 @@ class IngestMetrics:
             ["reason"],
             registry=self.registry,
         )
+        self.unread_instructions = Counter(
+            "rxvigil_ingest_unread_instructions_total",
+            "Dosage instructions that were not understood as a whole, by reason: unread, partly_read, contradictory",
+            ["reason"],
+            registry=self.registry,
+        )
         self.delay = Histogram(
             "rxvigil_ingest_delay_seconds",
             "From the source record's broker time stamp to its events acknowledged by the broker",
@@ -75,6 +81,8 @@ class IngestMetrics:
             self.events.labels(record.topic, event.__struct_config__.tag).inc()
             if (resolution := resolution_of(event)) is not None:
                 self.drugs.labels(resolution).inc()
+            if isinstance(event, Prescription | Dispensing) and event.dosage.remark:
+                self.unread_instructions.labels(event.dosage.remark).inc()
             if isinstance(event, LabResult) and event.remark:
                 self.unusable_results.labels(event.remark).inc()
         for letter in taken.refused:

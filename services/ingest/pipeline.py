@@ -1,6 +1,7 @@
 """From an input to canonical events: the one path that the service, `rxvigil check` and the tests go.
 
-decode (formats) → drugs to ingredients, results to analytes and canonical units (terminology) → event id and origin.
+decode (formats) → drugs to ingredients, instructions to doses, results to analytes and canonical
+units (terminology) → event id and origin.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from schemas.values import Origin
 from services.ingest.formats import End, Ignored, Item, Refusal, record
 from services.ingest.terminology import labs
 from services.ingest.terminology.drugs import DrugResolver
-from services.ingest.terminology.instructions import agreed
+from services.ingest.terminology.instructions import Instructions
 from services.runtime.clock import Clock
 
 _DRUGS_REMEMBERED = 8192
@@ -56,6 +57,7 @@ class Pipeline:
         self._knowledge = knowledge
         self._clock = clock
         self._resolve = DrugResolver(knowledge).resolve
+        self._understood = Instructions(knowledge.wording).understood
         self._remembered = lru_cache(_DRUGS_REMEMBERED)(self._resolve)
 
     def take(self, value: bytes | None, origin: Origin) -> Taken:
@@ -101,7 +103,7 @@ class Pipeline:
     def _resolved(self, event: Event) -> dict[str, Any]:
         match event:
             case Prescription() | Dispensing():
-                return {"drug": self._drug(event.drug), "dosage": agreed(event.dosage)}
+                return {"drug": self._drug(event.drug), "dosage": self._understood(event.dosage)}
             case Administration():
                 return {"drug": self._drug(event.drug)}
             case LabResult():

@@ -9,11 +9,9 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from io import RawIOBase
-from operator import itemgetter
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -23,23 +21,14 @@ from rich.progress import track
 from knowledge.loader import Knowledge, load
 from schemas import codec, topics
 from schemas.alerts import Alert
-from schemas.cloudevents import event_headers
 from schemas.dead_letters import DeadLetter
-from schemas.events import Event
 from services.ingest.formats.extract.mapping import Mapping
 from services.ingest.pipeline import Pipeline
-from services.local.feed import FeedError, Place, Unit, files, part_of, place_of, units
+from services.local.feed import FeedError, Unit, files, part_of, units
+from services.local.play import Refuse, alerts_of, by_patient, engine, fixed, last_states, play
 from services.local.report import Tally, alert_table, summary
-from services.monitor.handler import MonitorHandler
-from services.monitor.patient.clock import clinical_time
 from services.runtime.clock import system_clock
-from services.streaming.handler import Record, Send
-from services.streaming.memory import MemoryEngine
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
-
-Refuse = Callable[[DeadLetter], None]
+from services.streaming.handler import Send
 
 
 def check(
@@ -92,19 +81,14 @@ def _alerts(
     knowledge: Knowledge,
 ) -> Iterator[Alert]:
     pipeline = Pipeline(knowledge, fixed(system_clock()))
-    by_patient = _events(feed(paths, mapping, progress, tally.unjoined), pipeline, tally, refuse)
-    engine = MemoryEngine(MonitorHandler(knowledge, _time_of))
-    for patient in track(
-        sorted(by_patient), "checking", console=progress, transient=True, disable=not progress.is_terminal
-    ):
-        events = sorted(by_patient.pop(patient), key=itemgetter(0))
-        sends = engine.feed([_record(number, event) for number, (_, event) in enumerate(events)])
+    events = by_patient(feed(paths, mapping, progress, tally.unjoined), pipeline, tally, refuse)
+    monitor = engine(knowledge)
+    for patient in track(list(events), "checking", console=progress, transient=True, disable=not progress.is_terminal):
+        sends = play(events.pop(patient), monitor)
         for letter in _letters(sends):
             tally.failed[letter.reason] += 1
             refuse(letter)
-        yield from last_states(
-            codec.decode_alert(send.value) for send in sends if send.topic == topics.ALERTS and send.value
-        )
+        yield from last_states(alerts_of(sends))
 
 
 @contextmanager
@@ -137,46 +121,6 @@ def feed(paths: Sequence[Path], mapping: Mapping | None, progress: Console, unjo
         files(paths, mapping), "reading", console=progress, transient=True, disable=not progress.is_terminal
     ):
         yield from units(file, mapping, unjoined)
-
-
-def _events(
-    found: Iterable[Unit], pipeline: Pipeline, tally: Tally, refuse: Refuse
-) -> dict[str, list[tuple[Place, Event]]]:
-    by_patient: dict[str, list[tuple[Place, Event]]] = {}
-    for unit in found:
-        taken = pipeline.take_unit(unit.end, unit.original, unit.origin)
-        tally.add(taken)
-        for event in taken.events:
-            assert isinstance(unit.end, Event)
-            place = place_of(unit.end, unit.origin)
-            by_patient.setdefault(event.patient_id, []).append((place, event))
-        for letter in taken.refused:
-            refuse(letter)
-    return by_patient
-
-
-def fixed(now: datetime) -> Callable[[], datetime]:
-    """A clock that stands: a whole run has one time of receipt."""
-    return lambda: now
-
-
-def last_states(alerts: Iterable[Alert]) -> list[Alert]:
-    """The highest revision of each alert, by when it became true."""
-    last = {alert.alert_id: alert for alert in sorted(alerts, key=lambda alert: alert.revision)}
-    return sorted(
-        last.values(), key=lambda alert: (alert.patient_id, alert.true_since, alert.rule, alert.subject, alert.alert_id)
-    )
-
-
-def _record(number: int, event: Event) -> Record:
-    """As the broker would have it, received when it was so."""
-    stamp = (clinical_time(event) - _EPOCH) // _MILLISECOND
-    key = event.patient_id.encode()
-    return Record(topics.EVENTS, 0, number, stamp, key, codec.encode(event), event_headers(event))
-
-
-def _time_of(record: Record) -> datetime:
-    return _EPOCH + record.timestamp * _MILLISECOND
 
 
 def _letters(sends: Iterable[Send]) -> Iterator[DeadLetter]:

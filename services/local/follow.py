@@ -14,7 +14,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from schemas import codec, topics
 from schemas.alerts import Alert
 from services.ingest.wiring import APP_ID as INGEST
-from services.local.check import last_states
+from services.local.play import last_states
 from services.local.stack import Stack
 from services.monitor.wiring import APP_ID as MONITOR
 from services.notify.delivery.webhook import Webhook

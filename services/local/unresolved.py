@@ -1,4 +1,5 @@
-"""`rxvigil unresolved`: the medicines, codes and units that nobody knows, by frequency, each with the row that would close it."""
+"""`rxvigil unresolved`: the medicines, instructions, codes and units that nobody knows, by frequency, each with the
+row that would close it."""
 
 from __future__ import annotations
 
@@ -24,6 +25,7 @@ from knowledge.loader import load
 from knowledge.medicines import CodeRow, NameRow
 from knowledge.model import Knowledge, plain_name
 from knowledge.tables import Row
+from knowledge.wording import PhraseRow
 from schemas import codec, topics
 from schemas.events import (
     Administration,
@@ -39,7 +41,9 @@ from schemas.values import Coding
 from services.ingest.formats.extract.mapping import Mapping
 from services.ingest.pipeline import Pipeline
 from services.ingest.terminology.drugs import DrugResolver
-from services.local.check import feed, fixed
+from services.ingest.terminology.instructions import Instructions
+from services.local.check import feed
+from services.local.play import fixed
 from services.runtime.clock import system_clock
 from services.runtime.topics import BrokersUnreachableError
 
@@ -47,8 +51,8 @@ _POLL_MS = 500
 _LONGEST = 120
 """Of what is listed: a free text may go on."""
 
-Kind = Literal["drug", "unit", "code"]
-KINDS: tuple[Kind, ...] = ("drug", "unit", "code")
+Kind = Literal["drug", "instruction", "unit", "code"]
+KINDS: tuple[Kind, ...] = ("drug", "instruction", "unit", "code")
 """In the order in which gaps are listed. A code that no rule needs is a gap too, so codes come last."""
 
 
@@ -69,6 +73,7 @@ class Gaps:
 
     def __init__(self, knowledge: Knowledge) -> None:
         self._resolve = DrugResolver(knowledge).resolve
+        self._instructions = Instructions(knowledge.wording)
         self._counted: Counter[Drug | tuple[Kind, str, str]] = Counter()
         self._described: dict[tuple[str, str], str] = {}
 
@@ -77,6 +82,8 @@ class Gaps:
             if (drug.resolution or "unresolved") == "unresolved":
                 # what does not tell a medicine apart is left out, so that one gap is one line
                 self._counted[Drug(text=drug.text, codings=drug.codings, ingredients=drug.ingredients)] += 1
+        if isinstance(event, Prescription | Dispensing) and event.dosage.remark in ("unread", "partly_read"):
+            self._counted["instruction", " ".join(event.dosage.text.lower().split()), ""] += 1
         if isinstance(event, LabResult):
             if event.remark in ("unknown_unit", "no_unit"):
                 self._counted["unit", event.analyte, event.unit] += 1
@@ -89,13 +96,17 @@ class Gaps:
         """By kind, and the most frequent of a kind first."""
         counted: Counter[Gap] = Counter()
         for what, count in self._counted.items():
-            counted[self._gap(what)] += count
+            gap = self._gap(what)
+            if gap is not None:
+                counted[gap] += count
         return sorted(counted.items(), key=lambda item: (KINDS.index(item[0].kind), -item[1], item[0]))
 
-    def _gap(self, what: Drug | tuple[Kind, str, str]) -> Gap:
+    def _gap(self, what: Drug | tuple[Kind, str, str]) -> Gap | None:
         if isinstance(what, Drug):
             return self._of_drug(what)
         kind, one, other = what
+        if kind == "instruction":
+            return self._of_instruction(one)
         if kind == "unit":
             closes = _closes("labs/units.csv", UnitRow, analyte=one, spelling=other or "none")
             return Gap("unit", f"{one}: {other or 'no unit'}", *closes, "")
@@ -122,6 +133,18 @@ class Gaps:
             system, code = drug.codings[0].system, drug.codings[0].code
             return Gap("code", coded, *_closes("drugs/codes.csv", CodeRow, system=system, code=code), "")
         return Gap("drug", what, "", "", "", "the sender said nothing that names a medicine")
+
+    def _of_instruction(self, text: str) -> Gap | None:
+        """None for what has been learned since. A row says what one word means; that all words are known and still say no one
+        dose and frequency is nobody's gap to close."""
+        if not self._instructions.reading(text).remark:
+            return None
+        unknown = self._instructions.unknown_words(text)
+        if unknown:
+            closes = _closes("instructions/words.csv", PhraseRow, phrase=" ".join(unknown))
+            return Gap("instruction", text[:_LONGEST], *closes, "")
+        why = "its words are known and leave the dose, or how often, open"
+        return Gap("instruction", text[:_LONGEST], "", "", "", why)
 
 
 def _bare(coding: Coding) -> Coding:

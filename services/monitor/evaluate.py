@@ -14,27 +14,31 @@ from schemas.events import AnyEvent, Dispensing, LabResult
 from schemas.feedback import Feedback
 from services.monitor.alerts import lifecycle
 from services.monitor.alerts.cause import Cause, Merged, TimePassed
+from services.monitor.alerts.settle import settled
 from services.monitor.patient.apply import apply, at_time
-from services.monitor.patient.bounds import LAST, MAX_EPISODES, SHOWN, Need
+from services.monitor.patient.bounds import LAST, SHOWN, Need
 from services.monitor.patient.change import Change, between, everything
 from services.monitor.patient.clock import clinical_time
 from services.monitor.patient.medicines import OrderNames
 from services.monitor.patient.merge import joined
 from services.monitor.patient.obligation import Obligation, with_obligation, without
 from services.monitor.patient.state import PatientState
-from services.monitor.rules import RULES, Rule
+from services.monitor.rules import RULES
+from services.monitor.rules.index import Index
 
 Result = tuple[PatientState, list[Alert]]
 
 LOOK_AGAIN = timedelta(days=1)
 """When an alert that a person answered with "will monitor" asks again: with the next day's round. No pharmacology."""
 
-_BY_ID = {rule.id: rule for rule in RULES}
+_last: list[tuple[Knowledge, Index]] = []
 
 
-def alert_key(rule: str, subject: str) -> str:
-    """The key of an open alert in a state: one episode of a rule and subject is open at a time."""
-    return f"{rule}\x1f{subject}"
+def index_of(knowledge: Knowledge) -> Index:
+    """The rules by what they read; made once for a knowledge."""
+    if not _last or _last[0][0] is not knowledge:
+        _last[:] = [(knowledge, Index(RULES, knowledge))]
+    return _last[0][1]
 
 
 def take_event(state: PatientState | None, event: AnyEvent, knowledge: Knowledge, at: datetime) -> Result:
@@ -79,8 +83,9 @@ def take_former(
     return replace(after, open_alerts=answered, obligations=asks_again), ended + changed
 
 
-def take_feedback(state: PatientState, feedback: Feedback, at: datetime) -> Result:
-    """Note a person's answer; an answer to an alert that has ended meanwhile changes nothing here."""
+def take_feedback(state: PatientState, feedback: Feedback, knowledge: Knowledge, at: datetime) -> Result:
+    """Note a person's answer; an answer to an alert that has ended meanwhile changes nothing here. One that only waited for a
+    person ends with the answer."""
     for key, alert in state.open_alerts.items():
         if alert.alert_id == feedback.alert_id:
             revisions = lifecycle.acknowledged(alert, feedback, state.clock, at)
@@ -88,16 +93,20 @@ def take_feedback(state: PatientState, feedback: Feedback, at: datetime) -> Resu
                 state = replace(state, open_alerts={**state.open_alerts, key: revisions[-1]})
                 if lifecycle.answered_by(revisions[-1], feedback):
                     state = _to_look_again(state, feedback)
+            if alert.needs_closure and (each := state.standing.get(key)) is not None:
+                cause = TimePassed(state.clock)
+                state, more = settled(state, {(each.rule, each.part)}, index_of(knowledge), cause, knowledge, at)
+                revisions += more
             return state, revisions
     return state, []
 
 
 def due(state: PatientState) -> datetime | None:
-    """When time alone next changes something: a due time, or the end of something that an open alert rests on. It may have
-    passed already, when the monitor was not running."""
+    """When time alone next changes something: a due time, or when a finding that stands may change. It may have passed already,
+    when the monitor was not running."""
     waits = [each.due for each in state.obligations.values() if each.kind == "look_again" or each.due > state.clock]
-    ends = (_BY_ID[alert.rule].changes_at(alert, state) for alert in state.open_alerts.values() if alert.rule in _BY_ID)
-    return min((time for time in (*waits, *ends) if time is not None), default=None)
+    waits += [each.until for each in state.standing.values() if each.until is not None]
+    return min(waits, default=None)
 
 
 def advance(state: PatientState, now: datetime, knowledge: Knowledge, at: datetime) -> Result:
@@ -115,22 +124,20 @@ def need(event: AnyEvent, knowledge: Knowledge) -> Need:
 
 def need_of(analyte: str, knowledge: Knowledge) -> Need:
     """What all rules together read of an analyte, and what is shown of it."""
-    joined = SHOWN
-    for rule in RULES:
-        needed = rule.needs(analyte, knowledge)
-        joined = joined if needed is None else joined.joined(needed)
-    return joined
+    return index_of(knowledge).needs.get(analyte, SHOWN)
 
 
 def evaluated(after: PatientState, change: Change, cause: Cause, knowledge: Knowledge, at: datetime) -> Result:
     """The state with its alerts as they are after ``change``, which ``cause`` brought, and the alerts that changed."""
-    changed: list[Alert] = []
-    for rule in RULES:
-        parts = {*rule.touched(change, after, knowledge), *_ended_parts(rule, after)}
-        for part in sorted(parts):
-            after, of_part = _evaluate(rule, part, after, cause, knowledge, at)
-            changed += of_part
-    return after, changed
+    index = index_of(knowledge)
+    if after.open_alerts.keys() - after.standing.keys():
+        # a state of an older release, which did not keep what stands
+        change = everything(after, after)
+    parts = {(rule.id, part) for rule in index.touched(change) for part in rule.parts(change, after, knowledge)}
+    for each in after.standing.values():
+        if each.until is not None and each.until <= after.clock and each.rule in index.rules:
+            parts.add((each.rule, each.part))
+    return settled(after, parts, index, cause, knowledge, at)
 
 
 def _until(
@@ -147,41 +154,6 @@ def _until(
         if moment <= before.clock and not asked and not more:
             break  # something that is over and changes nothing must not be waited for again and again
     return state, changed
-
-
-def _ended_parts(rule: Rule, state: PatientState) -> Iterator[str]:
-    """The parts with an open alert that time may have ended."""
-    for alert in state.open_alerts.values():
-        if alert.rule == rule.id:
-            time = rule.changes_at(alert, state)
-            if time is not None and time <= state.clock:
-                yield rule.part_of(alert.subject)
-
-
-def _evaluate(rule: Rule, part: str, state: PatientState, cause: Cause, knowledge: Knowledge, at: datetime) -> Result:
-    open_alerts = dict(state.open_alerts)
-    episodes = dict(state.episodes)
-    changed: list[Alert] = []
-    findings = {finding.subject: finding for finding in rule.findings(state, knowledge, part)}
-    for key, known in state.open_alerts.items():
-        if known.rule == rule.id and known.subject not in findings and rule.part_of(known.subject) == part:
-            changed.append(lifecycle.ended(known, rule, cause, state, at))
-            del open_alerts[key]
-            episodes.pop(key, None)
-            episodes[key] = known.alert_id
-    for subject, finding in findings.items():
-        key = alert_key(rule.id, subject)
-        if key not in open_alerts:
-            former = episodes.get(key, "")
-            alert: Alert | None = lifecycle.opened(rule, finding, cause, state, knowledge.version, at, former)
-        else:
-            alert = lifecycle.updated(open_alerts[key], rule, finding, state, knowledge.version, at)
-        if alert is not None:
-            open_alerts[key] = alert
-            changed.append(alert)
-    if not changed:
-        return state, changed
-    return replace(state, open_alerts=open_alerts, episodes=tuple(episodes.items())[-MAX_EPISODES:]), changed
 
 
 def _to_look_again(state: PatientState, feedback: Feedback) -> PatientState:

@@ -16,6 +16,7 @@ from schemas.dead_letters import DeadLetter
 from schemas.values import broker_time
 from services.monitor import evaluate, merging, pictures
 from services.monitor.alerts.cause import Merged
+from services.monitor.held import TellHeld, newly_held
 from services.monitor.patient.state import PatientState
 from services.monitor.patient.stored import decode, encode
 from services.streaming.handler import Outcome, Record, Send
@@ -31,11 +32,15 @@ record, so that the same records give the same alerts to the byte."""
 
 
 class MonitorHandler:
-    """Keyed by patient. What a record changes is sent once per record (alerts); a picture at most every few seconds."""
+    """Keyed by patient. What a record changes is sent once per record (alerts); a picture at most every few seconds.
+    ``tell_held`` hears of every finding that is newly held back."""
 
-    def __init__(self, knowledge: Knowledge, clock: RecordClock) -> None:
+    def __init__(
+        self, knowledge: Knowledge, clock: RecordClock, tell_held: TellHeld = lambda rule, reason: None
+    ) -> None:
         self._knowledge = knowledge
         self._clock = clock
+        self._tell_held = tell_held
 
     def state_key(self, record: Record) -> bytes | None:
         return record.key
@@ -52,6 +57,7 @@ class MonitorHandler:
             if state is not None and record.offset <= state.applied.get(record.topic, -1):
                 continue
             after, alerts, passed_on = self._in_time(record, state)
+            self._tell(state, after)
             if after is not None:
                 applied = {**after.applied, record.topic: record.offset}
                 changed[record.key] = replace(after, applied=applied)
@@ -80,6 +86,7 @@ class MonitorHandler:
         for key, state in states.items():
             assert isinstance(state, PatientState)
             after, alerts = evaluate.advance(state, time, self._knowledge, time)
+            self._tell(state, after)
             picture: list[Send] = []
             if after is not state or ((due := pictures.due(state)) is not None and due <= now):
                 after, picture = pictures.shown(after, now)
@@ -87,6 +94,10 @@ class MonitorHandler:
                 changed[key] = after
             sends += [*map(_alert_record, alerts), *picture]
         return Outcome(changed, sends)
+
+    def _tell(self, before: PatientState | None, after: PatientState | None) -> None:
+        for rule, reason in newly_held(before, after):
+            self._tell_held(rule, reason)
 
     def _in_time(self, record: Record, state: PatientState | None) -> Taken:
         """``_take``, and what was due when the broker received the record, before and after it. Whether the engine looked between
@@ -107,7 +118,9 @@ class MonitorHandler:
         value, at = record.value or b"", self._clock(record)
         if record.topic == topics.FEEDBACK:
             feedback = codec.decode_feedback(value)
-            return (None, [], []) if state is None else (*evaluate.take_feedback(state, feedback, at), [])
+            return (
+                (None, [], []) if state is None else (*evaluate.take_feedback(state, feedback, self._knowledge, at), [])
+            )
         message, hops = codec.decode_event_or_adoption(value), merging.hops_of(record)
         if state is not None and merging.points_away(state):
             if not merging.goes_on_here(state, hops):

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from schemas import codec, topics
+from services.monitor.held import Reason
 from services.streaming.handler import Record, Send
 from services.streaming.metrics import StreamMetrics
 
@@ -29,6 +30,12 @@ class MonitorMetrics:
             ["rule", "severity", "change"],
             registry=self.registry,
         )
+        self.held = Counter(
+            "rxvigil_monitor_held_total",
+            "Findings newly held back, by why they reach nobody",
+            ["rule", "reason"],
+            registry=self.registry,
+        )
         self.refused = Counter(
             "rxvigil_monitor_refused_total", "Events that the monitor refused", ["reason"], registry=self.registry
         )
@@ -38,6 +45,10 @@ class MonitorMetrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
+
+    def observe_held(self, rule: str, reason: Reason) -> None:
+        """Count one finding that is newly held back."""
+        self.held.labels(rule, reason).inc()
 
     def observe(self, records: Sequence[Record], sends: Sequence[Send]) -> None:
         """Count one batch that was delivered whole."""

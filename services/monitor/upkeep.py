@@ -31,17 +31,17 @@ async def show(settings: Settings, patient_id: str, tell: rebuild.Tell) -> dict[
             "the monitor keeps nothing of this patient: no event of theirs has come, or the id is another"
         )
     place = {"partition": found.partition, "offset": found.offset, "epoch": found.epoch, "bytes": len(found.value)}
-    return {"changelog": place, "state": _named(decode(found.value))}
+    return {"changelog": place, "state": named(decode(found.value))}
 
 
-def _named(value: Any) -> Any:
+def named(value: Any) -> Any:
     """With the names of fields, which what is stored leaves out."""
     if isinstance(value, msgspec.Struct):
-        return {name: _named(getattr(value, name)) for name in value.__struct_fields__}
+        return {name: named(getattr(value, name)) for name in value.__struct_fields__}
     if isinstance(value, dict):
-        return {name.replace("\x1f", " "): _named(part) for name, part in value.items()}
+        return {name.replace("\x1f", " "): named(part) for name, part in value.items()}
     if isinstance(value, tuple):
-        return [_named(part) for part in value]
+        return [named(part) for part in value]
     return None if value is msgspec.UNSET else value
 
 

@@ -28,7 +28,7 @@ async def run(settings: Settings) -> int:
         app_id=APP_ID,
         brokers=settings.brokers,
         topics=TOPICS,
-        handler=MonitorHandler(knowledge, lambda _: system_clock()),
+        handler=MonitorHandler(knowledge, lambda _: system_clock(), metrics.observe_held),
         state=STATE,
         state_dir=settings.state_dir / "monitor",
         partitions=topics.topics()[topics.PATIENT_STATE].partitions,

@@ -14,8 +14,8 @@ from knowledge.loader import load
 from knowledge.model import Knowledge
 from schemas.events import AnyEvent
 from services.ingest.pipeline import Pipeline
-from services.local.check import fixed
 from services.local.feed import files, load_mapping, units
+from services.local.play import fixed
 from services.monitor.evaluate import need, need_of
 from services.monitor.patient.apply import apply
 from services.monitor.patient.bounds import KEEP_ENDED_ORDERS, SHOWN

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from knowledge.model import CriticalLimit, Interaction, InteractionPair
+import msgspec
+
+from knowledge.model import CriticalLimit, Interaction, InteractionPair, Knowledge
 from schemas.events import AnyEvent, Dosage, Drug, Ingredient, LabResult, Patient, Prescription
 from schemas.values import UNSET, Citation, Coding, Quantity
 
@@ -98,6 +100,10 @@ class SmallKnowledge:
     version = "test"
 
     def __init__(self, interactions: list[Interaction], limits: list[CriticalLimit]) -> None:
+        for field in msgspec.structs.fields(Knowledge):
+            if not field.required:
+                empty = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+                setattr(self, field.name, empty)
         self.interactions: dict[tuple[str, str], tuple[Interaction, ...]] = {}
         self.partners: dict[str, frozenset[str]] = {}
         for each in interactions:

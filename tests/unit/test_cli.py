@@ -14,7 +14,21 @@ import pytest
 from services.runtime.settings import CONFIG_FILE_VARIABLE, Settings
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ("up", "demo", "ingest", "monitor", "notify", "settings", "send", "check", "state", "unresolved", "import")
+COMMANDS = (
+    "up",
+    "demo",
+    "ingest",
+    "monitor",
+    "notify",
+    "settings",
+    "send",
+    "check",
+    "state",
+    "unresolved",
+    "import",
+    "knowledge",
+    "rules",
+)
 SECRET = "whsec_c2VjcmV0LW9mLXRoZS10ZXN0"
 
 

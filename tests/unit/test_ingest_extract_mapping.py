@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.events import LabResult
+from schemas.events import LabResult, Prescription
 from services.ingest.formats.extract.loading import load
 from services.ingest.formats.extract.mapping import MappingError
 from services.ingest.formats.extract.targets import target_of
@@ -155,6 +155,12 @@ def test_a_table_that_does_not_fit_its_file_says_why(fields: str, said: list[str
 def test_what_ingest_fills_is_no_field_of_a_mapping(field: str) -> None:
     with pytest.raises(MappingError, match="no such field"):
         target_of(LabResult, field, "lab.toml")
+
+
+@pytest.mark.parametrize("field", ["dosage.remark", "dosage.daily_dose"])
+def test_what_ingest_fills_of_a_dosage_is_no_field_of_a_mapping(field: str) -> None:
+    with pytest.raises(MappingError, match="no such field; dosage has: text, route, dose"):
+        target_of(Prescription, field, "orders.toml")
 
 
 def test_a_required_field_that_no_column_fills_is_named() -> None:

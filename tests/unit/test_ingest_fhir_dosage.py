@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from knowledge.loader import load
 from schemas.events import Dosage, Prescription
 from schemas.values import UNSET, Quantity
+from services.ingest.terminology.instructions import Instructions
 from tests.support.fhir import AT, HL7, UCUM, concept, event, order, quantity
 
 EIGHT = datetime(2026, 11, 2, 7, tzinfo=UTC)
@@ -20,8 +22,13 @@ def taken(*instructions: dict[str, Any], **more: Any) -> Prescription:
     return found
 
 
+def understood(order: Prescription) -> Dosage:
+    return Instructions(load().wording).understood(order.dosage)
+
+
 def repeated(**repeat: Any) -> Any:
-    return taken({"timing": {"repeat": repeat}}).dosage.frequency_per_day
+    found = taken({"timing": {"repeat": repeat}}).dosage
+    return found.frequency_per_day if found.frequency_high is UNSET else (found.frequency_per_day, found.frequency_high)
 
 
 @pytest.mark.parametrize(
@@ -29,8 +36,10 @@ def repeated(**repeat: Any) -> Any:
     [
         ({"frequency": 3, "period": 1, "periodUnit": "d"}, 3),
         ({"frequency": 1, "period": 8, "periodUnit": "h"}, 3),
-        ({"period": 4, "periodMax": 6, "periodUnit": "h"}, 6),
-        ({"frequency": 1, "frequencyMax": 2, "period": 1, "periodUnit": "d"}, 2),
+        ({"period": 4, "periodMax": 6, "periodUnit": "h"}, (4, 6)),
+        ({"frequency": 1, "frequencyMax": 2, "period": 1, "periodUnit": "d"}, (1, 2)),
+        ({"frequency": 1, "frequencyMax": 3, "period": 1, "periodMax": 2, "periodUnit": "wk"}, (1 / 14, 3 / 7)),
+        ({"frequencyMax": 3, "period": 1, "periodUnit": "d"}, (1, 3)),
         ({"frequency": 1, "period": 1, "periodUnit": "wk"}, 1 / 7),
         ({"frequency": 1, "period": 1, "periodUnit": "wk", "dayOfWeek": ["mon"]}, 1 / 7),
         ({"frequency": 1, "period": 1, "periodUnit": "d", "dayOfWeek": ["mon"]}, 1 / 7),
@@ -75,8 +84,10 @@ def test_how_often_by_an_abbreviation(code: str, times: Any) -> None:
 @pytest.mark.parametrize(
     ("code", "repeat", "times"),
     [
-        ("WK", {"frequency": 1, "period": 1, "periodUnit": "d"}, UNSET),
-        ("QD", {"frequency": 1, "period": 1, "periodUnit": "wk"}, UNSET),
+        # null and not absent: no text may fill what two statements of the source leave open
+        ("WK", {"frequency": 1, "period": 1, "periodUnit": "d"}, None),
+        ("QD", {"frequency": 1, "period": 1, "periodUnit": "wk"}, None),
+        ("Q6H", {"period": 4, "periodMax": 6, "periodUnit": "h"}, 4),
         ("Q6H", {"frequency": 4, "period": 1, "periodUnit": "d"}, 4),
         ("BID", {"boundsPeriod": {"start": "2026-11-02"}}, 2),
         ("QAM", {"frequency": 1, "period": 1, "periodUnit": "d"}, 1),
@@ -107,6 +118,8 @@ def test_one_instruction_whole() -> None:
         text="1-2 tablets every 6 h for pain", route="Oral route", dose=Quantity(1, "tablet", 2), frequency_per_day=4,
         as_needed=True, rate=Quantity(125, "mL/h"), max_daily_dose=Quantity(8, "tablet"),
     )  # fmt: skip
+    # nothing is taken when there is no pain, and twice four tablets when there is
+    assert understood(found).daily_dose == Quantity(0, "tablet", 8)
 
 
 def test_what_is_not_said_is_left_out() -> None:
@@ -149,7 +162,38 @@ def test_the_unit_is_that_of_ucum_where_it_says_more(amount: dict[str, Any], uni
 def test_several_instructions_say_what_they_have_in_common() -> None:
     morning, night = ({"text": text, "route": {"text": "oral"}, "doseAndRate": [{"doseQuantity": quantity(amount, "mg")}]}
                       for text, amount in (("5 mg in the morning", 5), ("10 mg at night", 10)))  # fmt: skip
-    assert taken(morning, night).dosage == Dosage(text="5 mg in the morning; 10 mg at night", route="oral")
+    assert taken(morning, night).dosage == Dosage(
+        text="5 mg in the morning; 10 mg at night", route="oral", dose=None, frequency_per_day=None, rate=None
+    )
+
+
+def test_several_instructions_in_words_only_are_read_as_one_text() -> None:
+    texts = [{"text": "5 mg in the morning"}, {"text": "10 mg at night"}]
+    found = understood(taken(*texts))
+    assert (found.dose, found.frequency_per_day, found.daily_dose) == (Quantity(5, "mg", 10), 2, Quantity(15, "mg"))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        # two steps, the same twice, and data that the words of the other know nothing of
+        [{"text": "5 mg in the morning", "sequence": 1}, {"text": "10 mg at night", "sequence": 2}],
+        [{"text": "5 mg in the morning"}, {"text": "5 mg in the morning"}],
+        [{"text": "5 mg in the morning"}, {"doseAndRate": [{"doseQuantity": quantity(10, "mg")}]}],
+        [{"text": "1 tablet daily"}, {"text": "2 tablets daily"}],
+    ],
+)
+def test_several_instructions_that_are_not_one_text_have_no_dose(given: list[dict[str, Any]]) -> None:
+    found = understood(taken(*given))
+    assert not isinstance(found.dose, Quantity)
+    assert not isinstance(found.frequency_per_day, float | int)
+    assert found.daily_dose is UNSET
+
+
+def test_the_text_of_one_instruction_fills_what_its_data_leave_out() -> None:
+    found = understood(taken({"text": "1-2 tablets q4-6h prn, max 8 tablets in 24 hours", "doseAndRate": []}))
+    assert (found.dose, found.frequency_per_day, found.frequency_high) == (Quantity(1, "tablet", 2), 4, 6)
+    assert (found.as_needed, found.daily_dose, found.remark) == (True, Quantity(0, "tablet", 8), "")
 
 
 def bounds(**repeat: Any) -> dict[str, Any]:

@@ -190,6 +190,26 @@ def test_the_metrics_count_each_end_by_its_kind() -> None:
     assert count("ignored", kind="empty_list") == 1
 
 
+def test_the_metrics_count_instructions_that_were_not_understood_by_why() -> None:
+    metrics = IngestMetrics()
+    handler = IngestHandler(Pipeline(load(), lambda: NOW), lambda: NOW, metrics.watch)
+    dosages: list[dict[str, Any]] = [
+        {"text": "1 tablet daily"}, {"text": "as told"}, {"text": "then 2"}, {"text": "1 tablet OD"},
+        {"text": "1 tablet weekly", "frequency_per_day": 1}, {},
+    ]  # fmt: skip
+    values = [dumped(order("p-1", n, dosage=each)) for n, each in enumerate(dosages)]
+    handler.handle([record(value, n) for n, value in enumerate(values)], {})
+    counted = {
+        tuple(sample.labels.items()): sample.value
+        for family in metrics.registry.collect()
+        for sample in family.samples
+        if sample.name == "rxvigil_ingest_unread_instructions_total"
+    }
+    assert counted == {
+        (("reason", "unread"),): 2, (("reason", "partly_read"),): 1, (("reason", "contradictory"),): 1,
+    }  # fmt: skip
+
+
 def test_the_metrics_count_results_that_rules_cannot_use_by_why() -> None:
     metrics = IngestMetrics()
     handler = IngestHandler(Pipeline(load(), lambda: NOW), lambda: NOW, metrics.watch)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from knowledge.loader import load, load_from, version_of
 from knowledge.tables import KnowledgeError
+from tests.support.knowledge import copy_knowledge
 
 DATA = Path(__file__).parents[2] / "knowledge"
 
@@ -17,14 +17,7 @@ DATA = Path(__file__).parents[2] / "knowledge"
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A copy of the data, to be broken."""
-    for file in DATA.rglob("*.csv"):
-        target = tmp_path / file.relative_to(DATA)
-        target.parent.mkdir(exist_ok=True)
-        shutil.copy(file, target)
-    # the large tables would only make these tests slow
-    (tmp_path / "drugs/names.csv").write_text("name,ingredients,sources\nzocor,simvastatin,dner\n", "utf-8")
-    (tmp_path / "drugs/codes.csv").write_text("system,code,name,sources\nATC,C10AA01,simvastatin,atc\n", "utf-8")
-    return tmp_path
+    return copy_knowledge(tmp_path)
 
 
 def lines(root: Path, file: str) -> list[str]:

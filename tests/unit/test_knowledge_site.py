@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from knowledge.tables import KnowledgeError
 from schemas.events import Drug
 from schemas.values import Coding
 from services.ingest.terminology.drugs import DrugResolver
+from tests.support.knowledge import copy_knowledge
 
 SHIPPED = Path(__file__).parents[2] / "knowledge"
 
@@ -21,16 +21,7 @@ SHIPPED = Path(__file__).parents[2] / "knowledge"
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """What is shipped, without its large tables: they would only make these tests slow."""
-    shipped = tmp_path / "shipped"
-    for file in SHIPPED.rglob("*.csv"):
-        target = shipped / file.relative_to(SHIPPED)
-        target.parent.mkdir(exist_ok=True, parents=True)
-        shutil.copy(file, target)
-    (shipped / "drugs/names.csv").write_text(
-        "name,ingredients,sources\nsimvastatin,simvastatin,dner\nzocor,simvastatin,dner\n", "utf-8"
-    )
-    (shipped / "drugs/codes.csv").write_text("system,code,name,sources\nATC,C10AA01,simvastatin,atc\n", "utf-8")
-    return shipped
+    return copy_knowledge(tmp_path / "shipped")
 
 
 @pytest.fixture

@@ -28,8 +28,9 @@ from schemas.values import Origin
 from services.ingest.formats import native
 from services.ingest.formats.extract.mapping import MappingError
 from services.ingest.pipeline import Pipeline
-from services.local.check import check, last_states
+from services.local.check import check
 from services.local.feed import FeedError, load_mapping
+from services.local.play import last_states
 from services.monitor.evaluate import take_event
 from services.monitor.patient.state import PatientState
 

@@ -14,8 +14,8 @@ from rich.console import Console
 from knowledge.loader import load
 from schemas.events import LabResult, Prescription
 from services.ingest.pipeline import Pipeline
-from services.local.check import fixed
 from services.local.feed import files, units
+from services.local.play import fixed
 from services.local.unresolved import Gap, as_lines, as_table, of_files
 from services.runtime.clock import system_clock
 
@@ -109,6 +109,42 @@ def test_every_row_that_is_said_closes_its_gap(feed: Path, tmp_path: Path) -> No
     assert set(left) == {
         "warfarin 5 mg tablet (ATC C10AA01)", "no name and no code", "LOINC 99999-9 something, measured",
     }  # fmt: skip
+
+
+@pytest.fixture
+def instructions(tmp_path: Path) -> Path:
+    texts = [
+        "1 tablet daily after Mass", "1  TABLET daily after mass", "2 tablets before prayers",
+        "1 tablet daily", "1 tablet OD", "4 tablets then 2",
+    ]  # fmt: skip
+    events = [order(number, "simvastatin 20 mg") | {"dosage": {"text": text}} for number, text in enumerate(texts)]
+    path = tmp_path / "instructions.jsonl"
+    path.write_text("\n".join(map(json.dumps, events)) + "\n", "utf-8")
+    return path
+
+
+def test_instructions_that_were_not_understood_are_listed_by_how_often(instructions: Path) -> None:
+    listed = of_files([instructions], None, "", QUIET)
+    assert [(gap.kind, gap.what, count) for gap, count in listed] == [
+        ("instruction", "1 tablet daily after mass", 2),
+        ("instruction", "1 tablet od", 1),
+        ("instruction", "2 tablets before prayers", 1),
+        ("instruction", "4 tablets then 2", 1),
+    ]
+    rows = {gap.what: (gap.file, gap.row) for gap, _ in listed}
+    assert rows["1 tablet daily after mass"] == ("instructions/words.csv", "after mass,?,,site")
+    assert rows["1 tablet od"] == ("", ""), "no word is missing: it has two meanings"
+
+
+def test_a_row_of_the_site_closes_the_gap_of_an_instruction(instructions: Path, tmp_path: Path) -> None:
+    words = tmp_path / "site" / "instructions" / "words.csv"
+    words.parent.mkdir(parents=True)
+    # what OD means in this house, too
+    words.write_text(
+        "phrase,kind,meaning,sources\nafter mass,filler,,site\nbefore prayers,meal,,site\nod,filler,,site\n", "utf-8"
+    )
+    left = [gap.what for gap, _ in of_files([instructions], None, str(tmp_path / "site"), QUIET)]
+    assert left == ["2 tablets before prayers", "4 tablets then 2"]
 
 
 def test_the_same_as_lines_of_json_and_as_a_table(feed: Path) -> None:

@@ -385,16 +385,16 @@ def answer(alert: Alert, **more: Any) -> Feedback:
 
 def test_an_answer_is_kept_and_said_once() -> None:
     state, (alert,) = play(lab("potassium", 7.0))
-    state, (noted,) = take_feedback(state, answer(alert), NOW)
+    state, (noted,) = take_feedback(state, answer(alert), KNOWLEDGE, NOW)
     assert (noted.revision, noted.status, noted.history[-1].by) == (2, "open", "A. Pharmacist")
     assert noted.acknowledgement is not None
     assert noted.acknowledgement.reason == "prescriber_contacted"
-    assert take_feedback(state, answer(alert), NOW) == (state, [])
+    assert take_feedback(state, answer(alert), KNOWLEDGE, NOW) == (state, [])
 
 
 def test_after_an_answer_only_something_worse_asks_again() -> None:
     state, (alert,) = play(lab("potassium", 7.0))
-    state, _ = take_feedback(state, answer(alert), NOW)
+    state, _ = take_feedback(state, answer(alert), KNOWLEDGE, NOW)
     state, (milder,) = play(lab("potassium", 6.6, 1), state=state)
     assert milder.history[-1].change == "updated"
     assert milder.acknowledgement is not None
@@ -405,14 +405,14 @@ def test_after_an_answer_only_something_worse_asks_again() -> None:
 
 def test_an_answer_to_a_milder_state_asks_again_at_once() -> None:
     state, alerts = play(lab("potassium", 6.5), lab("potassium", 7.4, 1))
-    state, revisions = take_feedback(state, answer(alerts[0]), NOW)
+    state, revisions = take_feedback(state, answer(alerts[0]), KNOWLEDGE, NOW)
     assert [revision.history[-1].change for revision in revisions] == ["acknowledged", "attention"]
     assert [revision.revision for revision in revisions] == [3, 4]
 
 
 def test_an_answer_to_an_alert_that_has_ended_changes_nothing() -> None:
     state, (alert, _) = play(lab("potassium", 6.5), lab("potassium", 4.4, 1))
-    assert take_feedback(state, answer(alert), NOW) == (state, [])
+    assert take_feedback(state, answer(alert), KNOWLEDGE, NOW) == (state, [])
 
 
 def test_an_answer_that_comes_late_does_not_undo_a_later_one() -> None:
@@ -422,7 +422,7 @@ def test_an_answer_that_comes_late_does_not_undo_a_later_one() -> None:
     for came in ((first, second), (second, first)):
         after = state
         for each in came:
-            after, revisions = take_feedback(after, each, at(6))
+            after, revisions = take_feedback(after, each, KNOWLEDGE, at(6))
             assert [revision.history[-1].change for revision in revisions] == ["acknowledged"]
         (noted,) = after.open_alerts.values()
         assert noted.acknowledgement is not None

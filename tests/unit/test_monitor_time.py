@@ -65,7 +65,7 @@ def answer(alert: Alert, **more: Any) -> Feedback:
 
 def test_what_a_person_will_monitor_asks_again_the_next_day_once() -> None:
     state, (alert,) = play(lab("potassium", 7.0))
-    state, _ = take_feedback(state, answer(alert), at(2))
+    state, _ = take_feedback(state, answer(alert), KNOWLEDGE, at(2))
     assert due(state) == at(2) + LOOK_AGAIN
     after, (again,) = advance(state, at(60), KNOWLEDGE, at(60))
     assert (again.history[-1].change, again.acknowledgement, again.history[-1].at) == (
@@ -78,11 +78,11 @@ def test_what_a_person_will_monitor_asks_again_the_next_day_once() -> None:
 
 def test_what_has_ended_meanwhile_does_not_ask_again() -> None:
     state, (alert,) = play(lab("potassium", 7.0))
-    state, _ = take_feedback(state, answer(alert), at(2))
+    state, _ = take_feedback(state, answer(alert), KNOWLEDGE, at(2))
     state, _ = play(lab("potassium", 4.0, 3), state=state)
     after, changed = later(state, 60)
     assert (changed, after.obligations) == ([], {})
-    state, _ = take_feedback(play(lab("potassium", 7.0))[0], answer(alert, answer="acknowledged"), at(2))
+    state, _ = take_feedback(play(lab("potassium", 7.0))[0], answer(alert, answer="acknowledged"), KNOWLEDGE, at(2))
     assert due(state) is None
 
 

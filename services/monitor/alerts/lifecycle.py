@@ -7,15 +7,18 @@ and one entry of its history.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
 from schemas.alerts import Acknowledgement, Alert, Change, HistoryEntry, Implicated
+from schemas.events import Dispensing, Prescription
 from schemas.feedback import Feedback
 from schemas.values import SEVERITIES, Severity
 from services.monitor.alerts.cause import Cause, Merged, TimePassed, opened_id
+from services.monitor.patient.bounds import LAST
 from services.monitor.patient.state import PatientState
+from services.monitor.rules.evidence import why_ended
 from services.monitor.rules.rule import Finding, Rule
 
 MAX_HISTORY = 200
@@ -24,6 +27,7 @@ a week of hourly results is told whole."""
 MAX_FACTS = 20
 """Facts that one entry names as new."""
 
+_AT_ONCE = timedelta(microseconds=1)
 _WRONG = frozenset({"corrected", "cancelled", "entered_in_error"})
 
 
@@ -57,6 +61,10 @@ def opened(
         facility=state.facility,
         unit=state.unit,
         previous=previous,
+        conditions=finding.conditions,
+        rows=finding.rows,
+        medicines=finding.medicines,
+        needs_closure=finding.needs_closure,
     )
     return _changed(alert, "opened", state.clock, finding.summary, at, facts=finding.implicated)
 
@@ -87,6 +95,10 @@ def updated(
         implicated=finding.implicated,
         citations=finding.citations,
         origins=finding.origins,
+        conditions=finding.conditions,
+        rows=finding.rows,
+        medicines=finding.medicines,
+        needs_closure=alert.needs_closure or finding.needs_closure,
         rank=finding.rank,
         acknowledgement=None if asks_again else alert.acknowledgement,
         facility=state.facility,
@@ -95,9 +107,32 @@ def updated(
     return _changed(alert, "attention" if asks_again else "updated", state.clock, finding.summary, at, facts=facts)
 
 
-def ended(alert: Alert, rule: Rule, cause: Cause, state: PatientState, at: datetime) -> Alert:
+def waits_for_closure(alert: Alert, cause: Cause) -> bool:
+    """Whether it stays open although nothing makes it true any more: it has reached the patient, and nobody has answered."""
+    return alert.needs_closure and alert.acknowledgement is None and not _takes_back(cause, alert.implicated)
+
+
+def waits_for_renewal(alert: Alert, cause: Cause, state: PatientState) -> datetime | None:
+    """Until when it stays open because an order ran out at this very moment, at which the next may begin: orders by the day end as
+    those of the next day begin, and these come one by one. None when something else ended it."""
+    if not isinstance(cause, Prescription | Dispensing):
+        return None
+    orders = [order for fact in alert.implicated if (order := state.order_of(fact)) is not None]
+    over = [order for order in orders if order.over(state.clock)]
+    ends = [until for order in over if not order.withheld and (until := order.acts_until) is not None]
+    if not ends or len(ends) < len(over):
+        return None
+    return state.clock + _AT_ONCE if max(ends) == state.clock < LAST else None
+
+
+def superseded(alert: Alert, reason: str, state: PatientState, at: datetime) -> Alert:
+    """The alert resolved because it is held back now."""
+    return _changed(replace(alert, status="resolved"), "resolved", state.clock, reason, at)
+
+
+def ended(alert: Alert, cause: Cause, state: PatientState, at: datetime) -> Alert:
     """The alert resolved, or withdrawn when ``cause`` says that one of its facts was wrong."""
-    why = rule.ended(alert, state)
+    why = why_ended(alert, state)
     status = _takes_back(cause, alert.implicated)
     if status:
         wrong = f"A fact behind this alert was {status.replace('_', ' ')}. {why}"

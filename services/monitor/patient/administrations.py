@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from knowledge.model import Knowledge
 from schemas.events import Administration
-from services.monitor.patient.bounds import KEEP_DOSES, MAX_DOSED, MAX_DOSES
+from services.monitor.patient.bounds import KEEP_DOSES, MAX_DOSED, MAX_DOSES, MAX_DOSES_OF_A_DAY
 from services.monitor.patient.clock import clinical_time
 from services.monitor.patient.fact import Fact, Given, bounded, with_fact
 from services.monitor.patient.known import known_or
@@ -16,6 +16,7 @@ from services.monitor.patient.precedence import precedence
 
 Doses = Mapping[str, Fact[Given]]
 
+_DAY = timedelta(days=1)
 _STATUS = ("given", "refused", "held", "entered_in_error")
 
 
@@ -51,9 +52,18 @@ def with_dose(doses: Doses, fact: Fact[Given], day: datetime) -> Doses:
         return doses
     medicine = medicine_of(fact)
     same = {key: each for key, each in after.items() if medicine_of(each) == medicine}
-    spare = same.keys() - bounded(same, MAX_DOSES).keys()
+    spare = same.keys() - bounded(same, MAX_DOSES).keys() - _of_a_day(same).keys()
     kept = {key: each for key, each in after.items() if key not in spare} if spare else after
     return bounded(kept, MAX_DOSED)
+
+
+def _of_a_day(same: Doses) -> Doses:
+    """The doses of one medicine in the day before its newest, which may add up to too much."""
+    if len(same) <= MAX_DOSES:
+        return same
+    newest = max(fact.at for fact in same.values())
+    day = {key: fact for key, fact in same.items() if newest - fact.at < _DAY and fact.what.rate is None}
+    return bounded(day, MAX_DOSES_OF_A_DAY)
 
 
 def without_old_doses(doses: Doses, day: datetime) -> Doses:

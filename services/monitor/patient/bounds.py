@@ -35,6 +35,9 @@ MAX_TEXT = 300
 
 MAX_DOSES = 4
 """Doses kept of one medicine, the newest: the last one, and some to fall back on when it was entered in error."""
+MAX_DOSES_OF_A_DAY = 12
+"""Doses kept of one medicine in the day before its newest, for what may be given in 24 hours: one every two hours. Infusions are
+told by their rate, and the newest say it."""
 MAX_DOSED = 300
 """Doses kept of all medicines together; more than a month of 40 medicines has last doses."""
 KEEP_DOSES = timedelta(days=60)

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from schemas.events import Event
 from services.monitor.patient.bounds import LAST
 
+FIRST = datetime.min.replace(tzinfo=UTC)
+
 
 def clinical_time(event: Event) -> datetime:
     """``occurred_at``, but for a live source never after its receipt: a fact cannot have happened later than it was told.
@@ -33,3 +35,13 @@ def end_of_day(clock: datetime) -> datetime:
         clock = clock.replace(tzinfo=UTC)
     start = clock.replace(hour=0, minute=0, second=0, microsecond=0)
     return start + min(timedelta(days=1), LAST - start)
+
+
+def later(time: datetime, span: timedelta) -> datetime:
+    """``time`` and ``span``, at most the end of the calendar."""
+    return time + min(span, LAST - time)
+
+
+def earlier(time: datetime, span: timedelta) -> datetime:
+    """``time`` less ``span``, at least the beginning of the calendar."""
+    return time - min(span, time - FIRST)

@@ -6,9 +6,11 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from schemas.values import Origin, Quantity
+from schemas.daily_dose import daily_dose
+from schemas.events import DosageRemark
+from schemas.values import Coding, Origin, Quantity
 from services.monitor.patient.bounds import LAST, ONCE_COUNTS
-from services.monitor.patient.daily_dose import daily_mg
+from services.monitor.patient.daily_dose import milligrams
 
 Precedence = tuple[int, float, int, str]
 """Which of two versions of a thing stands: version, then time recorded, then status; the last part is no longer written,
@@ -20,11 +22,30 @@ SUPPLY_STATUS = ("dispensed", "returned", "cancelled", "entered_in_error")
 
 
 class Dose(Struct, frozen=True, array_like=True, gc=False):
-    """How much and how often, as a version says it."""
+    """How much and how often, as a version says it: ``frequency`` to ``frequency_high`` times a day. ``daily`` is the dose of a
+    day only where it does not follow from the rest (one tablet in the morning and two at night)."""
 
     text: str
     amount: Quantity | None
     frequency: float | None
+    frequency_high: float | None = None
+    as_needed: bool | None = None
+    max_daily: Quantity | None = None
+    daily: Quantity | None = None
+    remark: DosageRemark = ""
+    rate: Quantity | None = None
+
+    @property
+    def a_day(self) -> Quantity | None:
+        """From the least to the most in a day; None when it is not known."""
+        return self.daily or self.follows
+
+    @property
+    def follows(self) -> Quantity | None:
+        """The daily dose that follows from dose and frequency."""
+        return daily_dose(
+            self.amount, self.frequency, self.frequency_high, as_needed=self.as_needed, most=self.max_daily
+        )
 
 
 class Version(Struct, frozen=True, array_like=True, gc=False):
@@ -32,7 +53,8 @@ class Version(Struct, frozen=True, array_like=True, gc=False):
 
     An empty ``label`` names no medicine; None is "not said" for ``form``, ``route`` (an empty text: said to be unknown),
     ``dose``, ``start``, ``one_time``, ``replaces``, ``order_id``, ``quantity`` and ``days``; ``end`` counts where
-    ``says_end``. ``stopped`` is the time of a stop. ``systemic`` is what form and route mean together.
+    ``says_end``. ``stopped`` is the time of a stop. ``systemic`` is what form and route mean together. ``precise`` has, by
+    ingredient, the salt or formulation whose doses are its own.
     """
 
     precedence: Precedence
@@ -55,6 +77,9 @@ class Version(Struct, frozen=True, array_like=True, gc=False):
     order_id: str | None = None
     quantity: Quantity | None = None
     days: float | None = None
+    indication: tuple[Coding, ...] | None = None
+    protocol: str | None = None
+    precise: dict[str, str] = {}
 
 
 class Order(Struct, frozen=True, array_like=True, gc=False):
@@ -103,6 +128,9 @@ class Order(Struct, frozen=True, array_like=True, gc=False):
     days: float | None = None
     basis: str = ""
     unsaid: str = ""
+    indication: tuple[Coding, ...] | None = None
+    protocol: str | None = None
+    precise: dict[str, str] = {}
 
     @property
     def starts(self) -> datetime:
@@ -157,11 +185,26 @@ class Order(Struct, frozen=True, array_like=True, gc=False):
         return self.acts_at(later) and other.acts_at(later)
 
     def daily_mg_of(self, ingredient: str) -> float | None:
-        """The daily dose of one of its ingredients; None when it is not known."""
+        """The most of one of its ingredients in a day; None when it is not known."""
         if self.dose is None:
             return None if self.versions else self.daily_mg
-        alone = self.ingredients == (ingredient,)
-        return daily_mg(self.dose.amount, self.dose.frequency, self.strengths.get(ingredient), alone=alone)
+        found = self._milligrams(self.dose, ingredient)
+        return found[1] if found is not None else None
+
+    def least_daily_mg_of(self, ingredient: str) -> float | None:
+        """The least of one of its ingredients in a day, 0 of what is taken as needed; None when it is not known."""
+        found = self._milligrams(self.dose, ingredient) if self.dose is not None else None
+        return found[0] if found is not None else None
+
+    def single_mg_of(self, ingredient: str) -> float | None:
+        """The most of one of its ingredients in one dose; None when it is not known."""
+        if self.dose is None:
+            return None
+        found = milligrams(self.dose.amount, self.strengths.get(ingredient), alone=self.ingredients == (ingredient,))
+        return found[1] if found is not None else None
+
+    def _milligrams(self, dose: Dose, ingredient: str) -> tuple[float, float] | None:
+        return milligrams(dose.a_day, self.strengths.get(ingredient), alone=self.ingredients == (ingredient,))
 
 
 def thing_key(source: str, record_id: str) -> str:

@@ -32,6 +32,8 @@ def with_prescription(orders: Orders, event: Prescription, day: datetime, knowle
         says_end=event.end is not UNSET,
         one_time=known_or(event.one_time, None),
         replaces=said(event.replaces, ""),
+        indication=known_or(event.indication, None),
+        protocol=None if (protocol := known_or(event.protocol, None)) is None else protocol[:MAX_TEXT],
     )
     return with_versions(orders, _blank(event, "prescription"), [version], day, knowledge)
 
@@ -78,7 +80,6 @@ def ingredients_of(drug: Drug) -> tuple[str, ...]:
 
 def _version(event: Prescription | Dispensing, drug: Drug, dosage: Dosage, rank: int, knowledge: Knowledge) -> Version:
     form, route = said(drug.form, ""), said(dosage.route, "")
-    says_dose = bool(dosage.text) or dosage.dose is not UNSET or dosage.frequency_per_day is not UNSET
     at = clinical_time(event)
     return Version(
         precedence=precedence(event, rank),
@@ -91,15 +92,32 @@ def _version(event: Prescription | Dispensing, drug: Drug, dosage: Dosage, rank:
         form=form,
         route=route,
         systemic=knowledge.is_systemic(route or "", form or ""),
-        dose=Dose(dosage.text[:MAX_TEXT], known_or(dosage.dose, None), known_or(dosage.frequency_per_day, None))
-        if says_dose
-        else None,
+        dose=_dose(dosage),
         start=None,
         end=None,
         says_end=False,
         stopped=at if event.status in _STOPS else None,
         one_time=None,
+        precise={each.name: each.precise for each in drug.ingredients if each.precise},
     )
+
+
+def _dose(dosage: Dosage) -> Dose | None:
+    """None when the dosage says neither how much, nor how fast, nor how often."""
+    if not dosage.text and dosage.dose is UNSET and dosage.frequency_per_day is UNSET and dosage.rate is UNSET:
+        return None
+    dose = Dose(
+        text=dosage.text[:MAX_TEXT],
+        amount=known_or(dosage.dose, None),
+        frequency=known_or(dosage.frequency_per_day, None),
+        frequency_high=known_or(dosage.frequency_high, None),
+        as_needed=known_or(dosage.as_needed, None),
+        max_daily=known_or(dosage.max_daily_dose, None),
+        remark=dosage.remark,
+        rate=known_or(dosage.rate, None),
+    )
+    daily = known_or(dosage.daily_dose, None)
+    return dose if daily is None or daily == dose.follows else replace(dose, daily=daily)
 
 
 def _blank(event: Prescription | Dispensing, kind: str) -> Order:

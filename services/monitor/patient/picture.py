@@ -12,6 +12,7 @@ from schemas.patients import (
     Allergy,
     Basis,
     Condition,
+    HeldBack,
     KidneyFunction,
     Lab,
     Measurement,
@@ -23,7 +24,7 @@ from schemas.patients import (
 from schemas.values import SEVERITIES, Known, Quantity
 from services.monitor.patient import medicines
 from services.monitor.patient.bounds import LAST
-from services.monitor.patient.kidney import Estimate, ckd_epi, cockcroft_gault, schwartz
+from services.monitor.patient.estimates import clearance, filtration
 from services.monitor.patient.known import known_or
 from services.monitor.patient.order import Order
 from services.monitor.patient.result import Result
@@ -60,6 +61,7 @@ def picture(state: PatientState) -> PatientPicture:
             )
             for alert in alerts
         ),
+        held=tuple(_held(state)),
         birth_date=state.birth_date,
         sex=state.sex,
         facility=state.facility,
@@ -73,6 +75,20 @@ def picture(state: PatientState) -> PatientPicture:
         **_pregnancy(state),
         **_stay(state.stay),
     )
+
+
+def _held(state: PatientState) -> Iterator[HeldBack]:
+    held = (each for each in state.standing.values() if each.held)
+    for each in sorted(held, key=lambda s: (SEVERITIES.index(s.severity), -s.rank, s.rule, s.subject)):
+        graver = state.open_alerts.get(each.by)
+        yield HeldBack(
+            rule=each.rule,
+            severity=each.severity,
+            summary=each.summary or each.subject,
+            reason=each.held,
+            since=each.since,
+            by=graver.alert_id if graver is not None else "",
+        )
 
 
 def _medicines(state: PatientState) -> Iterator[Medicine]:
@@ -113,6 +129,7 @@ def _in_force(medicine: medicines.Medicine) -> Medicine:
         last_given=given.at if given is not None else None,
         last_dose=_quantity(given.what.dose or given.what.rate) if given is not None else "",
         last_dispensed=max((each.first_seen for each in supplies), default=None),
+        **(_how_taken(record) if isinstance(record, Order) else {}),
     )
 
 
@@ -129,7 +146,21 @@ def _ordered(order: Order) -> Medicine:
         end=order.end,
         held=order.held,
         one_time=order.one_time or False,
+        **_how_taken(order),
     )
+
+
+def _how_taken(order: Order) -> dict[str, Any]:
+    if order.dose is None:
+        return {}
+    return {
+        "dose": order.dose.amount,
+        "frequency_per_day": order.dose.frequency,
+        "frequency_high": order.dose.frequency_high,
+        "as_needed": order.dose.as_needed,
+        "daily_dose": order.dose.a_day,
+        "dosage_remark": order.dose.remark,
+    }
 
 
 def _quantity(quantity: Quantity | None) -> str:
@@ -147,30 +178,11 @@ def _measurement(state: PatientState, kind: Literal["weight", "height"]) -> Meas
 
 
 def _kidney(state: PatientState) -> Iterator[KidneyFunction]:
-    """Estimates from the newest creatinine, when it is a number that can be true."""
-    newest = state.newest("creatinine")
-    years = state.years(newest.at) if newest is not None else None
-    if newest is None or newest.value is None or not newest.sure or newest.unit != "mg/dL" or years is None:
-        return
-    creatinine, found = newest.value, list[Estimate | None]()
-    weight, height = _in_unit(state, "weight", "kg"), _in_unit(state, "height", "cm")
-    match state.sex:
-        case "female" | "male" as sex:
-            found.append(ckd_epi(creatinine, years, sex))
-            if weight is not None:
-                found.append(cockcroft_gault(creatinine, years, sex, weight, height))
-    if height is not None:
-        found.append(schwartz(creatinine, years, height))
-    for each in found:
-        if each is not None:
+    for each in (filtration(state), clearance(state)):
+        if each is not None and each.oldest is not None:
             yield KidneyFunction(
-                formula=each.formula, value=round(each.value, 1), unit=each.unit, at=newest.at, weight=each.weight
+                formula=each.formula, value=round(each.value, 1), unit=each.unit, at=each.oldest, weight=each.weight
             )
-
-
-def _in_unit(state: PatientState, kind: Literal["weight", "height"], unit: str) -> float | None:
-    found = _measurement(state, kind)
-    return found.value if found is not None and found.unit.lower() == unit else None
 
 
 def _allergies(allergies: Sequence[events.Allergy] | None) -> Known[tuple[Allergy, ...]]:

@@ -17,7 +17,9 @@ class Result(Struct, frozen=True, array_like=True, gc=False):
     """A laboratory result; ``value`` is canonical, None where it could not be converted. ``received`` is it as its laboratory
     wrote it, with comparator and unit; ``remark`` is what ingest said of it.
 
-    ``void``: cancelled or entered in error, kept so that an older version arriving late does not revive it.
+    ``void``: cancelled or entered in error, kept so that an older version arriving late does not revive it. ``measured_in`` and
+    ``drawn`` are what its code says of the specimen (whole blood, a trough), ``haemolysed`` that it is said to be so. ``flag``
+    is kept of what has no number: some laboratories say "positive" nowhere else.
     """
 
     source: str
@@ -35,6 +37,10 @@ class Result(Struct, frozen=True, array_like=True, gc=False):
     origin: Origin | None
     received: str = ""
     remark: str = ""
+    measured_in: str = ""
+    drawn: str = ""
+    haemolysed: bool = False
+    flag: str = ""
 
     @property
     def measured(self) -> bool:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from schemas.events import LabResult
+from schemas.events import LabResult, Specimen
 from services.monitor.patient.bounds import MAX_OF_EACH_KIND, MAX_TEXT, MAX_VOID, Need
 from services.monitor.patient.clock import clinical_time
 from services.monitor.patient.known import known_or
@@ -112,4 +112,8 @@ def _result(event: LabResult) -> Result:
         origin=event.origin,
         received="" if value is None else f"{comparator}{value:.10g} {event.unit}".strip(),
         remark=event.remark,
+        measured_in=event.measured_in,
+        drawn=event.drawn,
+        haemolysed=isinstance(event.specimen, Specimen) and event.specimen.haemolysed is True,
+        flag="" if event.canonical_value is not None else known_or(event.flag, ""),
     )

@@ -20,6 +20,7 @@ from services.monitor.patient.medicines import Medicine
 from services.monitor.patient.obligation import Obligation
 from services.monitor.patient.order import Order, Precedence, thing_key
 from services.monitor.patient.result import Result
+from services.monitor.patient.standing import Standing
 
 FORMAT = 2
 OLDEST_AGE = 130
@@ -50,8 +51,10 @@ class PatientState(Struct, frozen=True, array_like=True):
     record id; ``results`` by analyte, oldest first, and under the empty name those that took another back and name no
     analyte; ``open_alerts`` by rule and subject. ``applied`` is the last offset applied of each source topic; a record at or
     below it has been applied. ``live``: whether any event came from a running feed, so that the wall clock counts.
-    ``episodes`` are the last ended alerts, the newest last: their rule and subject, as in ``open_alerts``, and their id.
-    ``patient_versions`` says which version of a patient event a plain field is from. ``former_ids`` were merged into this one.
+    ``episodes`` are the last ended alerts, the newest last: their rule and subject, as in ``open_alerts``, and their
+    id. ``standing`` has every finding that is true, also those that reach nobody, by the same key.
+    ``patient_versions`` says which version of a patient event a plain field is from. ``former_ids`` were merged into
+    this one.
     """
 
     patient_id: str
@@ -83,6 +86,7 @@ class PatientState(Struct, frozen=True, array_like=True):
     former_ids: tuple[str, ...] = ()
     last_picture: LastPicture = LastPicture()
     episodes: tuple[tuple[str, str], ...] = ()
+    standing: Mapping[str, Standing] = {}
 
     def in_force(self, at: datetime) -> list[Medicine]:
         """The medicines in force at an instant, with what they rest on, by what is known now."""

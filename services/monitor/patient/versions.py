@@ -84,6 +84,9 @@ def _followed(before: Version, by: Version, knowledge: Knowledge) -> Version:
         order_id=before.order_id if by.order_id is None else by.order_id,
         quantity=before.quantity if by.quantity is None else by.quantity,
         days=before.days if by.days is None else by.days,
+        indication=before.indication if by.indication is None else by.indication,
+        protocol=before.protocol if by.protocol is None else by.protocol,
+        precise=named.precise,
     )
 
 
@@ -140,6 +143,9 @@ def _order(order: Order, versions: tuple[Version, ...], knowledge: Knowledge) ->
         days=now.days,
         basis=basis,
         unsaid=_unsaid(now),
+        indication=now.indication,
+        protocol=now.protocol,
+        precise=now.precise,
     )
     if len(now.ingredients) == 1 and now.dose is not None:
         told = replace(told, daily_mg=told.daily_mg_of(now.ingredients[0]))
@@ -152,7 +158,7 @@ def _supplied(now: Version, start: datetime) -> tuple[datetime, str]:
     """Until when a supply lasts and how we know."""
     days, basis = now.days, "days_supply"
     if days is None and now.quantity is not None and now.dose is not None:
-        days, basis = days_of(now.quantity, now.dose.amount, now.dose.frequency), "quantity"
+        days, basis = days_of(now.quantity, now.dose.a_day), "quantity"
     if days is None or not 0 < days <= LONGEST_SUPPLY / timedelta(days=1):
         lasts, basis = ASSUMED_SUPPLY, "assumed"
     else:
@@ -200,4 +206,7 @@ def _only_version(order: Order) -> Version:
         order_id=None if not order.order_id and (not unsaid or "o" in unsaid) else order.order_id,
         quantity=order.quantity,
         days=order.days,
+        indication=order.indication,
+        protocol=order.protocol,
+        precise=order.precise,
     )

@@ -6,19 +6,20 @@ act by a systemic route, their periods overlap and neither is over.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import NamedTuple
 
 from knowledge.model import Interaction, Knowledge
-from schemas.alerts import Alert, Implicated
-from schemas.values import SEVERITIES, Severity
-from services.monitor.patient.bounds import Need
+from schemas.alerts import Implicated
+from schemas.values import SEVERITIES, Citation, Severity
 from services.monitor.patient.change import Change
 from services.monitor.patient.order import Order
 from services.monitor.patient.state import PatientState
-from services.monitor.rules.rule import WHOLE, Finding, implicate_order
+from services.monitor.rules.evidence import implicate_order
+from services.monitor.rules.rule import WHOLE, Finding, Reads
+from services.monitor.rules.view import view_of
 
 Combination = tuple[Interaction, Order, Order]
 """An interaction with the order of its object and that of its precipitant."""
@@ -30,21 +31,18 @@ class DrugInteraction:
     id = "drug-drug-interaction"
     version = "1"
     family = "interaction"
+    title = "Two medicines that harm together"
+    data = ("interactions/pairs.csv", "interactions/members.csv", "interactions/combinations.csv")
 
-    def needs(self, analyte: str, knowledge: Knowledge) -> Need | None:
-        return None
+    def reads(self, knowledge: Knowledge) -> Reads:
+        return Reads(ingredients=knowledge.partners.keys(), doses=False)
 
-    def touched(self, change: Change, state: PatientState, knowledge: Knowledge) -> Collection[str]:
-        return (WHOLE,) if change.medicines else ()
+    def citations(self, knowledge: Knowledge) -> Collection[Citation]:
+        of_all = (each for found in knowledge.interactions.values() for each in found)
+        return dict.fromkeys(c for each in of_all for c in (*each.citations, *each.pair.citations))
 
-    def part_of(self, subject: str) -> str:
-        return WHOLE
-
-    def changes_at(self, alert: Alert, state: PatientState) -> datetime | None:
-        """When the first of its orders ends."""
-        orders = map(state.order_of, alert.implicated)
-        ends = (order.acts_until if order is not None else state.clock for order in orders)
-        return min((end for end in ends if end is not None), default=None)
+    def parts(self, change: Change, state: PatientState, knowledge: Knowledge) -> Collection[str]:
+        return (WHOLE,)
 
     def findings(self, state: PatientState, knowledge: Knowledge, part: str) -> Iterable[Finding]:
         found = sorted(_combinations(state, knowledge), key=lambda each: (_subject(each[0]), each[1].starts))
@@ -59,23 +57,9 @@ class DrugInteraction:
             once.setdefault((finding.subject.split(":", 1)[0], finding.implicated), finding)
         return once.values()
 
-    def ended(self, alert: Alert, state: PatientState) -> str:
-        for fact in alert.implicated:
-            order = state.order_of(fact)
-            if order is None or order.over(state.clock):
-                goes_on = order is None or order.status in ("ordered", "changed", "resumed", "dispensed")
-                status = "ended" if order is None or goes_on else order.status.replace("_", " ")
-                what = "supply" if fact.kind == "dispensing" else "order"
-                return f"The {what} {fact.label} is {status}."
-        return "The orders no longer act together."
-
 
 def _combinations(state: PatientState, knowledge: Knowledge) -> Iterator[Combination]:
-    by_ingredient: dict[str, list[Order]] = {}
-    for order in state.acting():
-        if order.systemic:
-            for ingredient in order.ingredients:
-                by_ingredient.setdefault(ingredient, []).append(order)
+    by_ingredient = view_of(state, knowledge).systemic
     for ingredient in by_ingredient:
         for partner in knowledge.partners.get(ingredient, frozenset()) & by_ingredient.keys():
             if ingredient < partner:
@@ -83,7 +67,7 @@ def _combinations(state: PatientState, knowledge: Knowledge) -> Iterator[Combina
                     yield from _together(interaction, by_ingredient)
 
 
-def _together(interaction: Interaction, by_ingredient: dict[str, list[Order]]) -> Iterator[Combination]:
+def _together(interaction: Interaction, by_ingredient: Mapping[str, Sequence[Order]]) -> Iterator[Combination]:
     for order in by_ingredient[interaction.object]:
         for other in by_ingredient[interaction.precipitant]:
             if order is not other and order.overlaps(other):
@@ -150,6 +134,9 @@ def _finding(subject: str, same: list[Combination]) -> Finding | None:
         implicated=tuple(map(implicate_order, involved)),
         citations=tuple(dict.fromkeys((*interaction.citations, *pair.citations))),
         since=min(each.since for each in graded),
+        until=min((until for order in involved if (until := order.acts_until) is not None), default=None),
+        rows=(f"interactions/pairs.csv#{pair.id}",),
+        medicines=tuple(sorted((interaction.object, interaction.precipitant))),
         origins=tuple(o.origin for o in involved if o.origin is not None),
     )
 

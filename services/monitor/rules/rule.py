@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Protocol
 
 from msgspec import Struct
 
 from knowledge.model import Knowledge
-from schemas.alerts import Alert, Implicated
+from schemas.alerts import Condition, Implicated
 from schemas.values import Citation, Origin, Severity
 from services.monitor.patient.bounds import Need
 from services.monitor.patient.change import Change
-from services.monitor.patient.order import Order
-from services.monitor.patient.result import Result
 from services.monitor.patient.state import PatientState
 
 WHOLE = ""
@@ -24,9 +22,16 @@ WHOLE = ""
 class Finding(Struct, frozen=True, kw_only=True):
     """A problem that the state makes true now.
 
-    ``subject`` names it at the level at which it is one problem: as long as a rule gives the same subject for a patient it
-    is the same episode. ``rank`` orders findings of one severity and grows as the problem gets worse. ``since`` is the
-    clinical time from which it is true. ``origins`` are the records behind ``implicated``.
+    ``subject`` names it at the level at which it is one problem: as long as a rule gives the same subject for a
+    patient it is the same episode. ``rank`` orders findings of one severity and grows as the problem gets worse.
+    ``since`` is the clinical time from which it is true, ``until`` when time alone may end or change it. ``origins``
+    are the records behind ``implicated``, ``conditions`` what was asked of the patient and how it was answered,
+    ``rows`` which rows of the knowledge made it (``interactions/pairs.csv#ssri-maoi``: the file and the row's first
+    columns).
+
+    ``medicines`` are the ingredients that it is about; ``problem`` is what it shares with findings of other rules that show the
+    same (``hyperkalaemia``): of these the gravest reaches a person. ``opens``: not before (grace, in which the right action may
+    come). ``held`` says why it reaches nobody at all. ``needs_closure``: it has reached the patient, so only a person ends it.
     """
 
     subject: str
@@ -41,67 +46,57 @@ class Finding(Struct, frozen=True, kw_only=True):
     since: datetime
     rank: float = 0.0
     origins: tuple[Origin, ...] = ()
+    until: datetime | None = None
+    conditions: tuple[Condition, ...] = ()
+    rows: tuple[str, ...] = ()
+    medicines: tuple[str, ...] = ()
+    problem: str = ""
+    opens: datetime | None = None
+    held: str = ""
+    needs_closure: bool = False
+
+
+class Reads(Struct, frozen=True, kw_only=True):
+    """What a rule looks at, so that an event costs what it touches. ``ingredients`` None: every medicine; ``analytes`` with
+    what is kept of each for it; ``person``: what of the person, as ``Change.person`` names it, or all of it. ``doses``: of its medicines also
+    the doses given, which are a third of all events; a rule of what is ordered says that it does not read them."""
+
+    ingredients: Collection[str] | None = ()
+    analytes: Mapping[str, Need] = {}
+    person: bool | Collection[str] = False
+    doses: bool = True
 
 
 class Rule(Protocol):
-    """A rule family: a pure function of state and knowledge. ``now`` is the state's clock.
+    """A rule family: a pure function of state and knowledge. Now is the state's clock.
 
     ``id`` never changes once published; ``version`` changes when the logic does (what the data say is the knowledge's
-    version).
+    version). ``data`` are the files of the knowledge that it reads.
     """
 
-    id: str
-    version: str
-    family: str
+    @property
+    def id(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def family(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def data(self) -> tuple[str, ...]: ...
 
-    def needs(self, analyte: str, knowledge: Knowledge) -> Need | None:
-        """What the rule reads of an analyte, and so what is kept of it; None when it reads nothing."""
+    def reads(self, knowledge: Knowledge) -> Reads:
+        """Asked once; what is not in it does not evaluate the rule."""
         ...
 
-    def touched(self, change: Change, state: PatientState, knowledge: Knowledge) -> Collection[str]:
-        """The parts in which ``change`` can make a finding true or false: an event costs what it touches."""
+    def citations(self, knowledge: Knowledge) -> Collection[Citation]:
+        """Everything that it can cite."""
         ...
 
-    def part_of(self, subject: str) -> str:
-        """The part that a subject belongs to."""
+    def parts(self, change: Change, state: PatientState, knowledge: Knowledge) -> Collection[str]:
+        """The parts in which ``change`` can make a finding true or false."""
         ...
 
     def findings(self, state: PatientState, knowledge: Knowledge, part: str) -> Iterable[Finding]:
         """Every finding of a part that is true of ``state``, each subject once."""
         ...
-
-    def changes_at(self, alert: Alert, state: PatientState) -> datetime | None:
-        """When time alone may end or change an open alert of this rule; None: never."""
-        ...
-
-    def ended(self, alert: Alert, state: PatientState) -> str:
-        """Why an open alert of this rule is no longer true of ``state``: a sentence for the history."""
-        ...
-
-
-def implicate_order(order: Order) -> Implicated:
-    """An order as evidence."""
-    return Implicated(
-        kind="dispensing" if order.kind == "dispensing" else "prescription",
-        source=order.source,
-        record_id=order.record_id,
-        version=order.version,
-        label=" ".join(part for part in (order.label, order.dosage, order.route) if part),
-        at=order.first_seen if order.kind == "dispensing" else order.starts,
-        until=order.end,
-    )
-
-
-def implicate_result(result: Result) -> Implicated:
-    """A laboratory result as evidence."""
-    return Implicated(
-        kind="lab_result",
-        source=result.source,
-        record_id=result.record_id,
-        version=result.version,
-        label=result.label,
-        at=result.at,
-        value=result.value,
-        unit=result.unit,
-        received=result.received,
-    )

@@ -40,6 +40,7 @@ _environment.filters.update(
     basis=picture.basis,
     gravest=gravest,
     how=picture.how,
+    taken=picture.taken,
     patient_key=patient_key,
 )
 _environment.globals.update(reasons=REASONS, severities=SEVERITIES, shown=SHOWN)

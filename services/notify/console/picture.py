@@ -9,12 +9,18 @@ from typing import Literal
 from msgspec import UnsetType
 
 from schemas.patients import Lab, Medicine, PatientPicture, Reading
+from schemas.values import Quantity
 
 _REMARKS = {
     "implausible": "can hardly be: check the sample",
     "no_value": "",  # what stands there instead says it
     "no_unit": "sent without a unit",
     "unknown_unit": "unit not understood",
+}
+_UNDERSTOOD = {
+    "unread": "instruction not understood",
+    "partly_read": "instruction understood in part",
+    "contradictory": "instruction contradicts itself",
 }
 _OLDEST = 130
 """Years. A birth date further back is none."""
@@ -43,6 +49,39 @@ def how(medicine: Medicine) -> str:
     """Dose and route; a route that the dose names already is not said twice."""
     named = re.search(rf"(?<!\w){re.escape(medicine.route)}(?!\w)", medicine.dosage, re.IGNORECASE)
     return ", ".join(filter(None, (medicine.dosage, "" if named else medicine.route)))
+
+
+def taken(medicine: Medicine) -> str:
+    """How the instruction was understood: ``1-2 tablet, 4 to 6 times a day, as needed: 0-8 tablet a day``; empty where nothing
+    was."""
+    often, daily = _often(medicine.frequency_per_day, medicine.frequency_high), medicine.daily_dose
+    said = ", ".join(filter(None, (_amount(medicine.dose), often, "as needed" if medicine.as_needed else "")))
+    return ": ".join(filter(None, (said, f"{_amount(daily)} a day" if daily is not None else "")))
+
+
+def _amount(quantity: Quantity | None) -> str:
+    if quantity is None:
+        return ""
+    high = "" if quantity.high is None else f"-{quantity.high:.4g}"
+    return f"{quantity.value:.4g}{high} {quantity.unit}".strip()
+
+
+def _often(low: float | None, high: float | None) -> str:
+    """Times a day; what is less than daily in the words of a week or of days."""
+    if low is None or low <= 0:
+        return ""
+    if high is not None and high > low:
+        return f"{low:.3g} to {high:.3g} times a day"
+    if low >= 1:
+        return _times(low, "day")
+    if abs(low * 7 - round(low * 7)) < 0.01:
+        return _times(round(low * 7), "week")
+    return f"every {1 / low:.3g} days"
+
+
+def _times(number: float, period: str) -> str:
+    times = "once" if number == 1 else "twice" if number == 2 else f"{number:.3g} times"
+    return f"{times} a {period}"
 
 
 def reading(found: Lab | Reading) -> str:
@@ -116,6 +155,8 @@ def basis(medicine: Medicine, clock: datetime) -> list[str]:
         said.append("single dose")
     if medicine.running:
         said.append("running")
+    if medicine.dosage_remark:
+        said.append(_UNDERSTOOD[medicine.dosage_remark])
     if not medicine.ingredients:
         said.append("no known ingredient: no rule sees it")
     return said

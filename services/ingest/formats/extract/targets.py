@@ -21,6 +21,7 @@ _KINDS: dict[Any, Kind] = {
 }  # fmt: skip
 _NOT_MAPPED = {
     "source", "timing", "event_id", "ingested_at", "origin", "analyte", "canonical_value", "canonical_unit", "remark",
+    "dosage.daily_dose", "dosage.remark",
     "drug.ingredients", "drug.resolution", "allergy.substance.ingredients", "allergy.substance.resolution",
 }  # fmt: skip
 

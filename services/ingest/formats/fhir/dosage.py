@@ -1,7 +1,8 @@
 """FHIR's dosage instructions as a ``schemas.events.Dosage``, with the span and the number of doses that they set.
 
-What FHIR gives as a range of frequencies is read as the most often that it allows. Of several instructions (a tapering dose,
-one dose in the morning and another at night) the texts are joined, and route, need and daily limit are read where all agree.
+A range of frequencies has both its ends. Of several instructions (a tapering dose, one dose in the morning and another at
+night) the texts are joined, and route, need and daily limit are read where all agree; dose and frequency are left to the
+joined text only where the text of each says all that is said, and are null otherwise.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
 
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from schemas.events import Dosage
 from schemas.values import Quantity
@@ -58,7 +60,7 @@ def read(given: Sequence[fhir.Dosage], place: str) -> Instructions:
     starts = [start for start, _ in spans if start is not None]
     ends = [end for _, end in spans if end is not None]
     return Instructions(
-        dosages[0] if len(dosages) == 1 else _agreed(dosages),
+        dosages[0] if len(dosages) == 1 else _agreed(dosages, _told_by_texts(given)),
         min(starts, default=None),
         max(ends) if len(ends) == len(given) else None,
         len(given) == 1 and _once(given[0].timing),
@@ -85,13 +87,15 @@ def known(value: T | None) -> T | UnsetType:
 
 def _dosage(given: fhir.Dosage) -> Dosage:
     amount = _ordered(given.doseAndRate)
+    often = frequency(given.timing)
     dose = quantity(amount.doseQuantity) or spread(amount.doseRange) if amount is not None else None
     as_needed = True if given.asNeededCodeableConcept is not None else given.asNeededBoolean
     return Dosage(
         text=given.text or given.patientInstruction or "",
         route=words(given.route) or UNSET,
         dose=known(dose),
-        frequency_per_day=known(frequency(given.timing)),
+        frequency_per_day=often[0] if isinstance(often, tuple) else often,
+        frequency_high=often[1] if isinstance(often, tuple) and often[1] > often[0] else UNSET,
         as_needed=known(as_needed),
         rate=known(rate(amount) if amount is not None else None),
         max_daily_dose=known(_per_day(given.maxDosePerPeriod)),
@@ -103,7 +107,14 @@ def _ordered(given: Sequence[fhir.DoseAndRate]) -> fhir.DoseAndRate | None:
     return next((each for each in given if "ordered" in codes(each.type)), given[0] if given else None)
 
 
-def _agreed(dosages: Sequence[Dosage]) -> Dosage:
+def _told_by_texts(given: Sequence[fhir.Dosage]) -> bool:
+    """Whether the texts, one after the other, are the whole instruction: no data beside them, none said twice, no steps."""
+    texts = {each.text or each.patientInstruction or "" for each in given}
+    bare = all(each.timing is None and not each.doseAndRate for each in given)
+    return bare and "" not in texts and len(texts) == len(given) and len({each.sequence for each in given}) == 1
+
+
+def _agreed(dosages: Sequence[Dosage], by_texts: bool) -> Dosage:
     """What several have in common; their doses may be of different times, so no one dose and frequency is that of the order."""
     first = dosages[0]
     same = {
@@ -112,31 +123,42 @@ def _agreed(dosages: Sequence[Dosage]) -> Dosage:
         if all(getattr(each, name) == getattr(first, name) for each in dosages)
     }
     text = "; ".join(dict.fromkeys(each.text for each in dosages if each.text))
-    return Dosage(text=text[:_MAX_TEXT], **same)
+    joined = Dosage(text=text[:_MAX_TEXT], **same)
+    return joined if by_texts else replace(joined, dose=None, frequency_per_day=None, rate=None)
 
 
-def frequency(timing: fhir.Timing | None) -> float | None:
-    """Times a day. A frequency that is not said is one a period, as FHIR reads it. FHIR lets the code and the data of a timing
-    say one thing; where they say two, one of them is a slip, and weekly is not to be read as daily."""
+def frequency(timing: fhir.Timing | None) -> tuple[float, float] | UnsetType | None:
+    """From the least to the most times a day. A frequency that is not said is one a period, as FHIR reads it. FHIR lets the code
+    and the data of a timing say one thing; where they say two, one of them is a slip, and weekly is not to be read as daily:
+    None."""
     if timing is None:
-        return None
-    said = [] if timing.repeat is None else [_repeated(timing.repeat)]
-    said.append(next((float(_ABBREVIATIONS[code]) for code in codes(timing.code) if code in _ABBREVIATIONS), None))
-    found = [each for each in said if each is not None]
-    return found[0] if found and math.isclose(min(found), max(found)) else None
+        return UNSET
+    said = None if timing.repeat is None else _repeated(timing.repeat)
+    coded = next((float(_ABBREVIATIONS[code]) for code in codes(timing.code) if code in _ABBREVIATIONS), None)
+    if coded is None:
+        return UNSET if said is None else said
+    within = said is None or said[0] <= coded <= said[1] or any(math.isclose(coded, end) for end in said)
+    return (said or (coded, coded)) if within else None
 
 
-def _repeated(repeat: fhir.Repeat) -> float | None:
+def _repeated(repeat: fhir.Repeat) -> tuple[float, float] | None:
     if repeat.period is not None and repeat.periodUnit is not None:
-        return _of_period(repeat, repeat.period / PER_DAY[repeat.periodUnit])
-    if not (repeat.dayOfWeek or repeat.timeOfDay or repeat.when):
+        of_unit = PER_DAY[repeat.periodUnit]
+        shortest, longest = repeat.period / of_unit, (repeat.periodMax or repeat.period) / of_unit
+    elif repeat.dayOfWeek or repeat.timeOfDay or repeat.when:
+        shortest, longest = 1.0, 1.0
+    else:
         return None
-    return _of_period(repeat, 1)
+    one = _of_period(repeat, repeat.frequencyMax or repeat.frequency, shortest)
+    if repeat.frequencyMax is None and shortest == longest:
+        return None if one is None else (one, one)
+    other = _of_period(repeat, repeat.frequency, longest)
+    return None if one is None or other is None else (min(one, other), max(one, other))
 
 
-def _of_period(repeat: fhir.Repeat, span: float) -> float | None:
-    """``span`` is the period in days."""
-    times, named = _times(repeat), len(set(repeat.dayOfWeek) - {None})
+def _of_period(repeat: fhir.Repeat, said: int | None, span: float) -> float | None:
+    """``said`` times in ``span`` days."""
+    times, named = _times(repeat, said), len(set(repeat.dayOfWeek) - {None})
     if times is None or span <= 0:
         return None
     if not named or span >= _WEEK:
@@ -150,9 +172,9 @@ def _of_period(repeat: fhir.Repeat, span: float) -> float | None:
     return found if math.isfinite(found) else None
 
 
-def _times(repeat: fhir.Repeat) -> int | None:
+def _times(repeat: fhir.Repeat, said: int | None) -> int | None:
     """How often in a period: as often as it is said and at least at each time that is named."""
-    said, when = repeat.frequencyMax or repeat.frequency, set(repeat.when) - {None}
+    when = set(repeat.when) - {None}
     if said is None and when & _MEALS:
         return None
     return max(said or 1, len(set(repeat.timeOfDay) - {None}), len(when))

@@ -1,0 +1,142 @@
+"""Conditions as the data write them (``potassium >= 5.5``, ``with proton-pump-inhibitor``): text in, a ``Condition`` out.
+
+A cell ``when`` holds several, and all must hold. What they mean of a patient is in ``services/monitor/rules/conditions.py``; the
+forms are listed in ``README.md``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from datetime import timedelta
+from typing import Literal, NamedTuple, get_args
+
+from msgspec import Struct
+
+Kind = Literal[
+    "result", "course", "no_result", "age", "weight", "kidney", "with", "without", "dose", "no_dose", "single", "no_single",
+    "route", "way", "other_way", "history", "trait", "sex", "together",
+]  # fmt: skip
+Comparison = Literal[">=", "<=", ">", "<"]
+Course = Literal["rise", "fall", "change", "ratio", "drop"]
+Trait = Literal[
+    "pregnant", "lactating", "dialysis", "ventilated", "end_of_life", "inpatient", "benign_ethnic_neutropenia",
+]  # fmt: skip
+
+_TRAITS: frozenset[str] = frozenset(get_args(Trait))
+_LIMIT = r"(?P<op>>=|<=|>|<) (?P<value>\d+(?:\.\d+)?)"
+_WITHIN = r"(?: within (?P<span>\d+) (?P<of>h|d))?"
+_NAME = r"(?P<name>[A-Za-z0-9][A-Za-z0-9 -]*?)"
+_FORMS: tuple[tuple[Kind, str], ...] = (
+    ("age", rf"age {_LIMIT} (?P<unit>years|days)"),
+    ("weight", rf"weight {_LIMIT} (?P<unit>kg)"),
+    ("kidney", rf"(?P<name>egfr|crcl) {_LIMIT}"),
+    ("dose", rf"dose {_LIMIT} (?P<unit>mg|g|mcg)/day"),
+    ("no_dose", r"dose unknown"),
+    ("single", rf"single dose {_LIMIT} (?P<unit>mg|g|mcg)"),
+    ("no_single", r"single dose unknown"),
+    ("together", r"together (?P<op>>=|<) (?P<value>\d+) d"),
+    ("with", r"with (?P<name>[a-z0-9-]+)(?: (?P<grade>[a-z_]+))?"),
+    ("without", r"without (?P<name>[a-z0-9-]+)(?: (?P<grade>[a-z_]+))?"),
+    ("route", r"route (?P<name>[a-z]+)"),
+    ("way", r"way (?P<name>[a-z]+)"),
+    ("other_way", r"other way (?P<name>[a-z]+)"),
+    ("history", r"history (?P<name>[a-z0-9-]+)"),
+    ("sex", r"sex (?P<name>female|male)"),
+    ("trait", r"(?P<name>[a-z_]+)"),
+    ("no_result", rf"{_NAME} unknown{_WITHIN}"),
+    ("course", rf"{_NAME} (?P<course>rise|fall|change|ratio|drop) {_LIMIT}(?: (?P<unit>%))?{_WITHIN}"),
+    ("result", rf"{_NAME} {_LIMIT}{_WITHIN}"),
+)
+_WITH_UNITS = {"age": "years or days", "weight": "kg", "dose": "mg/day, g/day or mcg/day", "together": "d"}
+_MILLIGRAMS = {"mg": 1.0, "g": 1000.0, "mcg": 0.001}
+
+
+class Condition(Struct, frozen=True, kw_only=True):
+    """``name`` is an analyte, a property, a condition group, a place, a way, a formula or a trait, by ``kind``. ``value`` is in the
+    canonical unit of the analyte, in years, days, kg, mL/min, mg or mg a day; of a ``ratio`` a plain factor, of a ``drop`` percent.
+
+    ``within``: of a result, how old it may be; of a course, the span before the newest result that is compared with it.
+    """
+
+    text: str
+    kind: Kind
+    name: str = ""
+    op: Comparison = ">="
+    value: float = 0.0
+    unit: str = ""
+    grade: str = ""
+    course: Course = "rise"
+    within: timedelta | None = None
+
+    def compares(self, found: float) -> bool:
+        """Whether ``found`` is on the side of the limit that the condition names."""
+        match self.op:
+            case ">=":
+                return found >= self.value
+            case "<=":
+                return found <= self.value
+            case ">":
+                return found > self.value
+        return found < self.value
+
+
+Conditions = tuple[Condition, ...]
+
+
+class Names(NamedTuple):
+    """What a condition may speak of."""
+
+    analytes: Collection[str]
+    properties: Collection[str]
+    groups: Collection[str]
+    places: Collection[str]
+    ways: Collection[str] = ()
+
+
+def parsed(cells: Iterable[str], names: Names) -> Conditions:
+    """The conditions of a cell. Raises ``ValueError`` with what is wrong and what is expected."""
+    return tuple(_parsed(text, names) for text in cells)
+
+
+def _parsed(text: str, names: Names) -> Condition:
+    plain = " ".join(text.split())
+    for kind, form in _FORMS:
+        found = re.fullmatch(form, plain)
+        if found is None or (kind == "trait" and plain not in _TRAITS):
+            continue
+        if kind == "result" and found["name"] in _WITH_UNITS:
+            raise ValueError(f"{plain!r}: say the unit: {_WITH_UNITS[found['name']]}")
+        said = {name: value for name, value in found.groupdict().items() if value is not None}
+        known = {
+            "with": names.properties, "without": names.properties, "history": names.groups, "route": names.places,
+            "way": names.ways, "other_way": names.ways,
+        }  # fmt: skip
+        expected = names.analytes if kind in ("result", "course", "no_result") else known.get(kind)
+        if expected is not None and said["name"] not in expected:
+            raise ValueError(f"{plain!r}: {said['name']!r} is not known here; it is to be one of {_some(expected)}")
+        return _built(plain, kind, said)
+    raise ValueError(f"{plain!r} is no condition; knowledge/README.md lists the forms")
+
+
+def _built(text: str, kind: Kind, said: dict[str, str]) -> Condition:
+    unit, span = said.get("unit", ""), said.get("span")
+    within = None
+    if span is not None:
+        within = timedelta(hours=int(span)) if said["of"] == "h" else timedelta(days=int(span))
+    return Condition(
+        text=text,
+        kind=kind,
+        name=said.get("name", ""),
+        op=said.get("op", ">="),  # type: ignore[arg-type]
+        value=float(said.get("value", 0)) * (_MILLIGRAMS[unit] if kind in ("dose", "single") else 1.0),
+        unit={"dose": "mg/day", "single": "mg"}.get(kind, unit),
+        grade=said.get("grade", ""),
+        course=said.get("course", "rise"),  # type: ignore[arg-type]
+        within=within,
+    )
+
+
+def _some(names: Collection[str]) -> str:
+    listed = sorted(names)
+    return ", ".join(listed[:8]) + (f" and {len(listed) - 8} more" if len(listed) > 8 else "")

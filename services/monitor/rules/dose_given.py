@@ -1,0 +1,272 @@
+"""Doses that were given and were too much: beyond the label, beyond their own order, added up over 24 hours, too fast, too soon.
+
+This harm has reached the patient: a grave finding stays until a person answers, whatever became of the order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from msgspec import Struct
+
+from knowledge.dose import Amount, Interval, Limit
+from schemas.values import SEVERITIES, Citation, Severity
+from services.monitor.patient.bounds import LAST, ONCE_COUNTS
+from services.monitor.patient.estimates import in_unit
+from services.monitor.patient.fact import Fact, Given
+from services.monitor.patient.medicines import OrderNames
+from services.monitor.patient.order import Order
+from services.monitor.rules.conditions import Answer, Situation, answers, said
+from services.monitor.rules.dosed import (
+    amount_in,
+    an_hour,
+    at_most,
+    for_every_day,
+    gets_in,
+    given_for,
+    graver,
+    of_form,
+    of_salt,
+)
+from services.monitor.rules.evidence import implicate_order
+from services.monitor.rules.rule import Finding
+from services.monitor.rules.taken import implicate_dose
+from services.monitor.rules.view import View
+
+_SUMMARY = 139
+_DAY = timedelta(days=1)
+_ABOVE_ORDERED = 1000.0
+"""Added to the rank: of what was ordered and what was given, the dose given speaks."""
+_COUNTS = ("single", "daily", "any_24h")
+
+
+class _Dose(Struct, frozen=True):
+    """A dose given, with the order that it names where that is known."""
+
+    fact: Fact[Given]
+    order: Order | None
+
+    @property
+    def at(self) -> datetime:
+        return self.fact.at
+
+    def much(self, ingredient: str, unit: str) -> float | None:
+        """How much of an ingredient it was; of an infusion that runs by its rate it is not known."""
+        given = self.fact.what
+        if given.rate is not None and given.dose is None:
+            return None
+        strength = self.order.strengths.get(ingredient) if self.order is not None else None
+        return amount_in(unit, given.dose, strength, alone=given.ingredients == (ingredient,))
+
+
+class _Case(Struct, frozen=True, kw_only=True):
+    doses: tuple[_Dose, ...]
+    severity: Severity
+    words: str
+    ratio: float
+    text: str = "given"
+    row: Limit | Interval | None = None
+    asked: tuple[Answer, ...] = ()
+    why: tuple[str, ...] = ()
+
+
+def given_findings(ingredient: str, view: View) -> Iterator[Finding]:
+    """At most one of a medicine: the gravest."""
+    doses = _doses(ingredient, view)
+    recent = [each for each in doses if view.state.clock - each.at < ONCE_COUNTS]
+    if not recent:
+        return
+    cases = [*_beyond_order(ingredient, recent, view)]
+    for limit in view.knowledge.doses.limits.get(ingredient, ()):
+        cases += _beyond_label(limit, doses, recent, view)
+    for interval in view.knowledge.doses.intervals.get(ingredient, ()):
+        cases += _too_soon(interval, doses, recent, view)
+    if cases:
+        yield _finding(ingredient, min(cases, key=_gravest_first), view)
+
+
+def given_in_a_day(ingredient: str, unit: str, orders: Sequence[Order], view: View) -> float | None:
+    """What was given of a medicine in the last 24 hours; None where an order has no dose, or a dose is not known."""
+    day = [each for each in _doses(ingredient, view) if view.state.clock - each.at < _DAY]
+    much = [each.much(ingredient, unit) for each in day]
+    charted = {id(each.order) for each in day if each.order is not None}
+    if not all(id(order) in charted for order in orders) or None in much:
+        return None
+    return round(sum(each for each in much if each is not None), 6)
+
+
+def _gravest_first(case: _Case) -> tuple[int, float, datetime]:
+    return (SEVERITIES.index(case.severity), -case.ratio, case.doses[-1].at)
+
+
+def _doses(ingredient: str, view: View) -> list[_Dose]:
+    """Those really given up to now, oldest first."""
+    names, orders = OrderNames(view.state.orders), view.state.orders
+    found = []
+    for fact in view.state.doses.values():
+        if fact.void or fact.what.status != "given" or fact.at > view.state.clock:
+            continue
+        if ingredient in fact.what.ingredients:
+            key = names.key(fact.source, fact.what.order_id)
+            found.append(_Dose(fact, None if key is None else orders[key]))
+    return sorted(found, key=lambda each: (each.at, each.fact.key))
+
+
+def _beyond_order(ingredient: str, recent: Iterable[_Dose], view: View) -> Iterator[_Case]:
+    """Many times what its own order says, in the same kind of unit: a slip at the pump or the syringe."""
+    tenfold = view.knowledge.dose_findings.numbers["tenfold"]
+    for dose in recent:
+        order = dose.order
+        if order is None or order.dose is None or order.dose.rate is not None or dose.fact.what.rate is not None:
+            continue
+        for unit in ("mg", "units", "mEq"):
+            given = dose.much(ingredient, unit)
+            ordered = amount_in(
+                unit, order.dose.amount, order.strengths.get(ingredient), alone=order.ingredients == (ingredient,)
+            )
+            if given is None or ordered is None or given / ordered < tenfold:
+                continue
+            ratio = round(given / ordered, 6)
+            words = f"{given:.6g} {unit} given, {ratio:.3g} times the {ordered:.6g} {unit} of its order"
+            yield _Case(doses=(dose,), severity="critical", words=words, ratio=ratio, text="unlike-order")
+
+
+def _beyond_label(limit: Limit, doses: Sequence[_Dose], recent: Sequence[_Dose], view: View) -> Iterator[_Case]:
+    asked = answers(limit.when, Situation(state=view.state, knowledge=view.knowledge, ingredient=limit.ingredient))
+    if any(each.holds is not True for each in asked):
+        return
+    about = [each for each in doses if _is_about(limit, each, view)]
+    if limit.max is None:
+        given = [each for each in about if each in recent]
+        if given:
+            who = " and ".join(each.text for each in limit.when)
+            words = f"a dose was given, and it is not to be used, {who}"
+            yield _Case(doses=(given[-1],), severity=limit.severity, words=words, ratio=1, row=limit, asked=asked)
+        return
+    weight = in_unit(view.state, "weight", "kg")
+    most = limit.max.of(weight)
+    if most is None or most <= 0:
+        return
+    for dose in (each for each in about if each in recent):
+        if limit.kind == "rate":
+            yield from _over(
+                limit, (dose,), an_hour(dose.fact.what.rate, weight, limit.max), most, asked, view, "an hour"
+            )
+        elif limit.kind in _COUNTS and not for_every_day(limit, dose.fact.what, view):
+            yield from _over(limit, (dose,), dose.much(limit.ingredient, limit.max.unit), most, asked, view, "at once")
+        if limit.kind == "any_24h":
+            window = tuple(each for each in about if timedelta(0) <= dose.at - each.at < _DAY)
+            known = [
+                (each, much) for each in window if (much := each.much(limit.ingredient, limit.max.unit)) is not None
+            ]
+            if len(known) > 1:
+                summed = round(sum(much for _, much in known), 6)
+                yield from _over(limit, tuple(each for each, _ in known), summed, most, asked, view, "in 24 hours")
+
+
+def _is_about(limit: Limit, dose: _Dose, view: View) -> bool:
+    """What a dose does not say, its order may."""
+    order = dose.order
+    if limit.precise and (order is None or not of_salt(limit.precise, order, limit.ingredient)):
+        return False
+    if limit.form is not None and (order is None or not of_form(limit.form, order)):
+        return False
+    if limit.indication is not None and (order is None or given_for(limit.indication, order, view)[0] is not True):
+        return False
+    fits = gets_in(limit, dose.fact.what, view.knowledge)
+    if fits is None and order is not None:
+        fits = gets_in(limit, order, view.knowledge)
+    return fits is True
+
+
+def _over(
+    limit: Limit,
+    doses: tuple[_Dose, ...],
+    value: float | None,
+    most: float,
+    asked: tuple[Answer, ...],
+    view: View,
+    span: str,
+) -> Iterator[_Case]:
+    if value is None or value <= round(most, 6) or limit.max is None:
+        return
+    ratio = round(value / most, 6)
+    severity = limit.severity
+    if limit.graver_from is not None and ratio >= limit.graver_from:
+        severity = graver(severity)
+    if ratio >= view.knowledge.dose_findings.numbers["tenfold"]:
+        severity = "critical"
+    many = f" in {len(doses)} doses" if len(doses) > 1 else ""
+    words = f"{_amount(value, limit.max)} given {span}{many}, {ratio:.3g} times the {limit.max.text} of its label"
+    yield _Case(doses=doses, severity=severity, words=words, ratio=ratio, row=limit, asked=asked)
+
+
+def _amount(value: float, most: Amount) -> str:
+    return f"{value:.6g} {most.unit}" + ("/kg" if most.per_kg and most.per_hour else "")
+
+
+def _too_soon(interval: Interval, doses: Sequence[_Dose], recent: Sequence[_Dose], view: View) -> Iterator[_Case]:
+    """Two doses less than half of the interval apart, and further than the parts of a divided dose."""
+    divided = timedelta(hours=view.knowledge.dose_findings.numbers["divided"])
+    half = timedelta(days=interval.min_interval_d / 2)
+    about = [each for each in doses if _may_be_too_soon(interval, each, view)]
+    for one, other in pairwise(about):
+        apart = other.at - one.at
+        if other in recent and divided < apart < half:
+            severity, why = interval.severity, tuple[str, ...]()
+            if interval.unless_protocol and "cancer" in view.groups:
+                severity = at_most(severity, "high")
+                why = ("whether it is part of a protocol against cancer",)
+            hours = apart / timedelta(hours=1)
+            words = f"given again after {hours:.0f} hours, its label: one dose in {interval.min_interval_d:g} days"
+            ratio = round(interval.min_interval_d / (hours / 24), 6)
+            yield _Case(doses=(one, other), severity=severity, words=words, ratio=ratio, row=interval, why=why)
+
+
+def _may_be_too_soon(interval: Interval, dose: _Dose, view: View) -> bool:
+    order = dose.order
+    if interval.unless_protocol and order is not None and order.protocol:
+        return False
+    if interval.precise and (order is None or not of_salt(interval.precise, order, interval.ingredient)):
+        return False
+    much = dose.much(interval.ingredient, "mg")
+    if interval.dose_from is not None and (much is None or much < interval.dose_from.value):
+        return False
+    if interval.dose_to is not None and (much is None or much > interval.dose_to.value):
+        return False
+    fits = gets_in(interval, dose.fact.what, view.knowledge)
+    if fits is None and order is not None:
+        fits = gets_in(interval, order, view.knowledge)
+    return fits is True
+
+
+def _finding(ingredient: str, case: _Case, view: View) -> Finding:
+    text = view.knowledge.dose_findings.texts[case.text]
+    last = case.doses[-1]
+    orders = {id(each.order): each.order for each in case.doses if each.order is not None}
+    cited: tuple[Citation, ...] = (*(case.row.citations if case.row is not None else ()), *text.citations)
+    waits = [each.until for each in case.asked if each.until is not None]
+    times = ", ".join(f"{each.at:%Y-%m-%d %H:%M}" for each in case.doses)
+    why = f" Not known: {'; '.join(case.why)}." if case.why else ""
+    return Finding(
+        subject=f"{ingredient}:given",
+        severity=case.severity,
+        summary=f"{ingredient}: {case.words}"[:_SUMMARY],
+        detail=f"{ingredient}: {case.words}. Given at {times}.{why}",
+        actions=(*text.actions, *(case.row.actions if case.row is not None else ())),
+        patient_explanation=text.patient_explanation,
+        evidence_grade=case.row.evidence_grade if case.row is not None else "own choice: a slip, whatever the medicine",
+        implicated=(*(implicate_dose(each.fact) for each in case.doses), *map(implicate_order, orders.values())),
+        citations=tuple(dict.fromkeys(cited)),
+        since=last.at,
+        rank=_ABOVE_ORDERED + case.ratio,
+        origins=tuple(each.fact.origin for each in case.doses if each.fact.origin is not None),
+        until=min((*waits, last.at + min(ONCE_COUNTS, LAST - last.at))),
+        conditions=said(case.asked),
+        rows=(case.row.row,) if case.row is not None else ("dosing/dose_numbers.csv#tenfold",),
+        medicines=(ingredient,),
+        problem=f"{ingredient}:dose",
+        needs_closure=case.severity in ("critical", "high"),
+    )

@@ -1,0 +1,243 @@
+"""Interactions by what medicines are and do: those with one property change those with another (``interactions/mechanisms.csv``),
+and pairs that only matter when something else is true (``interactions/passive.csv``).
+
+The context comes before the severity: a laboratory value, a dose, an age, another medicine. A pair for which nothing makes it
+matter reaches nobody and is kept with its reason.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import groupby, product
+from typing import NamedTuple
+
+from knowledge.mechanism import Combination, Context, Mechanism, Role, Step
+from knowledge.model import Knowledge
+from schemas.values import SEVERITIES, Citation
+from services.monitor.patient.change import Change
+from services.monitor.patient.order import Order
+from services.monitor.patient.state import PatientState
+from services.monitor.rules.conditions import Answer, Situation, all_hold, answers, earliest, read_by, reads_of, said
+from services.monitor.rules.evidence import implicate_order
+from services.monitor.rules.rule import Finding, Reads
+from services.monitor.rules.view import view_of
+
+_NONE: frozenset[str] = frozenset()
+_LOW_PRIORITY = "Low priority: nothing that is known of this patient makes it matter."
+
+
+class InteractionMechanism:
+    """One finding for each mechanism and medicine that it changes, whatever number of others change it."""
+
+    id = "interaction-mechanism"
+    version = "1"
+    family = "interaction"
+    title = "Medicines that change one another by what they do"
+    data = (
+        "interactions/mechanisms.csv", "interactions/mechanism_context.csv", "interactions/passive.csv",
+        "interactions/passive_context.csv",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self._index: _Index | None = None
+
+    def reads(self, knowledge: Knowledge) -> Reads:
+        asked = (each for of in knowledge.mechanisms.by_id.values() for context in of.contexts for each in context.when)
+        return reads_of(Reads(ingredients=knowledge.mechanisms.ingredients, doses=False), read_by(asked, knowledge))
+
+    def citations(self, knowledge: Knowledge) -> Collection[Citation]:
+        all_ = knowledge.mechanisms.by_id.values()
+        of_contexts = (citation for each in all_ for context in each.contexts for citation in context.citations)
+        return dict.fromkeys((*(citation for each in all_ for citation in each.citations), *of_contexts))
+
+    def parts(self, change: Change, state: PatientState, knowledge: Knowledge) -> Collection[str]:
+        """The mechanisms that read what changed and have somebody on each side, or had until now."""
+        index, touched = self._index_of(knowledge), set[str]()
+        for ingredient in change.ordered:
+            touched |= index.by_ingredient.get(ingredient, _NONE)
+        for analyte in change.analytes:
+            touched |= index.by_analyte.get(analyte, _NONE)
+        for each in change.person:
+            touched |= index.by_person.get(each, _NONE)
+        if not touched:
+            return touched
+        standing = [each.part for each in state.standing.values() if each.rule == self.id]
+        view = view_of(state, knowledge)
+        sided = view.made_of_acting(self.id, lambda: index.with_all_sides(view.systemic))
+        return touched & sided.union(standing)
+
+    def findings(self, state: PatientState, knowledge: Knowledge, part: str) -> Iterable[Finding]:
+        """``part`` is a mechanism."""
+        mechanism = knowledge.mechanisms.by_id.get(part)
+        if mechanism is None:
+            return  # of an older release
+        found = sorted(_together(mechanism, state, knowledge), key=_subject)
+        for subject, same in groupby(found, key=_subject):
+            yield _finding(subject, list(same))
+
+    def _index_of(self, knowledge: Knowledge) -> _Index:
+        if self._index is None or self._index.knowledge is not knowledge:
+            self._index = _Index(knowledge)
+        return self._index
+
+
+class _Index:
+    """The mechanisms by what they read."""
+
+    def __init__(self, knowledge: Knowledge) -> None:
+        self.knowledge = knowledge
+        by_ingredient: dict[str, set[str]] = {}
+        by_analyte: dict[str, set[str]] = {}
+        by_person: dict[str, set[str]] = {}
+        for each in knowledge.mechanisms.by_id.values():
+            read = read_by((asked for context in each.contexts for asked in context.when), knowledge)
+            for ingredient in frozenset(read.ingredients or ()).union(*each.members.values()):
+                by_ingredient.setdefault(ingredient, set()).add(each.id)
+            for analyte in read.analytes:
+                by_analyte.setdefault(analyte, set()).add(each.id)
+            for of_person in read.person if not isinstance(read.person, bool) else ():
+                by_person.setdefault(of_person, set()).add(each.id)
+        self.by_ingredient = {name: frozenset(ids) for name, ids in by_ingredient.items()}
+        self.by_analyte = {name: frozenset(ids) for name, ids in by_analyte.items()}
+        self.by_person = {name: frozenset(ids) for name, ids in by_person.items()}
+        self._sides: dict[str, list[tuple[str, Role]]] = {}
+        self._roles = {each.id: len(each.members) for each in knowledge.mechanisms.by_id.values()}
+        for each in knowledge.mechanisms.by_id.values():
+            for role, members in each.members.items():
+                for ingredient in members:
+                    self._sides.setdefault(ingredient, []).append((each.id, role))
+
+    def with_all_sides(self, ingredients: Iterable[str]) -> frozenset[str]:
+        """The mechanisms that have one of these on each side."""
+        sides = {side for ingredient in ingredients for side in self._sides.get(ingredient, ())}
+        roles = Counter(id_ for id_, _ in sides)
+        return frozenset(id_ for id_, count in roles.items() if count == self._roles[id_])
+
+
+class _Acting(NamedTuple):
+    """A combination whose orders act together: ``orders`` are the first that do, ``objects`` all of the object that do then."""
+
+    combination: Combination
+    orders: tuple[Order, ...]
+    objects: Sequence[Order]
+
+
+def _acting(mechanism: Mechanism, state: PatientState, knowledge: Knowledge) -> Sequence[_Acting]:
+    """What of a mechanism acts together."""
+    view = view_of(state, knowledge)
+    return view.made_of_acting(
+        (_acting, mechanism.id), lambda: tuple(_overlapping(mechanism, view.systemic, knowledge))
+    )
+
+
+def _overlapping(
+    mechanism: Mechanism, orders: Mapping[str, Sequence[Order]], knowledge: Knowledge
+) -> Iterator[_Acting]:
+    for combination in knowledge.mechanisms.of_one(mechanism, orders.keys()):
+        acting = _first_overlap([orders[each] for each in combination.ingredients])
+        if acting is not None:
+            objects = [each for each in orders[combination.object] if each.overlaps(acting[0])]
+            yield _Acting(combination, acting, objects)
+
+
+class _Found(NamedTuple):
+    """A combination that acts together, with how grave it is: ``context`` decided, ``asked`` are all answers."""
+
+    combination: Combination
+    orders: tuple[Order, ...]
+    severity: Step
+    context: Context | None
+    asked: tuple[Answer, ...]
+
+    @property
+    def since(self) -> datetime:
+        return max(order.starts for order in self.orders)
+
+
+def _together(mechanism: Mechanism, state: PatientState, knowledge: Knowledge) -> Iterator[_Found]:
+    for combination, acting, objects in _acting(mechanism, state, knowledge):
+        of = Situation(state=state, knowledge=knowledge, orders=acting, objects=objects, ingredient=combination.object)
+        holding, asked = [], list[Answer]()
+        for context in mechanism.contexts:
+            found = answers(context.when, of)
+            asked += found
+            if all_hold(found):
+                holding.append(context)
+        severity, decided = mechanism.graded(holding)
+        yield _Found(combination, acting, severity, decided, tuple(asked))
+
+
+def _first_overlap(of: Sequence[Sequence[Order]]) -> tuple[Order, ...] | None:
+    """The orders of different products, one for each ingredient, that first act at one time."""
+    found = (
+        each
+        for each in product(*of)
+        if all(one is not other and one.overlaps(other) for i, one in enumerate(each) for other in each[:i])
+    )
+    return min(found, key=lambda each: (max(o.starts for o in each), [o.record_id for o in each]), default=None)
+
+
+def _subject(found: _Found) -> str:
+    return f"{found.combination.mechanism.id}:{found.combination.object}"
+
+
+def _finding(subject: str, same: list[_Found]) -> Finding:
+    gravest = min(same, key=_gravest_first)
+    mechanism, context = gravest.combination.mechanism, gravest.context
+    shown = [each for each in same if each.severity == gravest.severity]
+    orders = {(o.kind, o.source, o.record_id): o for each in shown for o in each.orders}
+    involved = sorted(orders.values(), key=lambda o: (o.starts, o.source, o.record_id, o.kind))
+    asked = list({answer.condition.text: answer for each in reversed(shown) for answer in each.asked}.values())
+    decided = () if context is None else context.when
+    evidence = [fact for each in asked if each.condition in decided for fact in each.facts]
+    others = sorted({name for each in shown for name in each.combination.ingredients[1:]})
+    severity = "info" if gravest.severity == "none" else gravest.severity
+    return Finding(
+        subject=subject,
+        severity=severity,
+        summary=f"{gravest.combination.object} with {' and '.join(others)}: {mechanism.title}"[:139],
+        detail=_detail(mechanism, context, asked),
+        actions=(*mechanism.actions, *(f"Monitor: {each}" for each in mechanism.monitor)),
+        patient_explanation=mechanism.patient_explanation,
+        evidence_grade=mechanism.evidence_grade if context is None else context.evidence_grade,
+        implicated=tuple(dict.fromkeys((*map(implicate_order, involved), *evidence))),
+        citations=tuple(dict.fromkeys((*mechanism.citations, *(context.citations if context is not None else ())))),
+        since=min(each.since for each in shown),
+        until=earliest((*(order.acts_until for order in involved), *(each.until for each in asked))),
+        origins=tuple(order.origin for order in involved if order.origin is not None),
+        conditions=said(asked),
+        rows=_rows(mechanism),
+        medicines=tuple(sorted({gravest.combination.object, *others})),
+        problem=mechanism.problem_under(context) if severity != "info" else "",
+        held=_held(gravest),
+    )
+
+
+def _gravest_first(found: _Found) -> tuple[int, datetime, tuple[str, ...]]:
+    rank = len(SEVERITIES) if found.severity == "none" else SEVERITIES.index(found.severity)
+    return rank, found.since, found.combination.ingredients
+
+
+def _held(found: _Found) -> str:
+    if found.severity == "none":
+        return found.context.reason if found.context is not None else ""
+    return _LOW_PRIORITY if found.severity == "info" and found.context is None else ""
+
+
+def _detail(mechanism: Mechanism, context: Context | None, asked: Sequence[Answer]) -> str:
+    unknown = sorted({each.condition.text for each in asked if each.holds is None})
+    parts = [
+        f"{mechanism.effect} {mechanism.mechanism}",
+        f"Onset: {mechanism.onset}" if mechanism.onset else "",
+        context.reason if context is not None else "",
+        f"Not known: {', '.join(unknown)}." if unknown else "",
+    ]
+    return " ".join(part if part.endswith(".") else f"{part}." for part in parts if part)
+
+
+def _rows(mechanism: Mechanism) -> tuple[str, ...]:
+    file = "mechanisms" if mechanism.onc_number is None else "passive"
+    context = f"interactions/{file.removesuffix('s')}_context.csv#{mechanism.id}"
+    return (f"interactions/{file}.csv#{mechanism.id}", *((context,) if mechanism.contexts else ()))
