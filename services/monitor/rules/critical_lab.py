@@ -33,7 +33,7 @@ _FROM_RED_CELLS = "potassium"
 """What haemolysis raises most: for this one the specimen is told."""
 _NEEDS = Need(newest=3)
 """The newest result decides; the others are there to fall back on when it is cancelled or corrected to another analyte."""
-_RUNS = 3
+_RUNS = 2
 """Times the span in which an earlier run counts, for which results are kept, so that a run that lasts is still known for one."""
 
 
