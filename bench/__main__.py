@@ -17,7 +17,7 @@ import cyclopts
 import uvloop
 from rich.console import Console
 
-from bench import contenders, delay, ingest, restore, throughput, workers
+from bench import contenders, delay, ingest, restore, rules, throughput, workers
 from bench.broker import Broker
 from bench.contenders import ENGINE, LOOP, STOCK, Entrant
 from bench.figures import Figure, Report, say
@@ -27,13 +27,15 @@ from services.local.errors import ChildDiedError
 from services.local.stack import Stack
 from services.runtime.settings import Settings
 
-Part = Literal["ingest", "job", "monitor", "delay", "restore", "patients", "workers", "takeover"]
-PARTS: tuple[Part, ...] = ("ingest", "job", "monitor", "delay", "restore", "patients", "workers", "takeover")
-SHORT_PARTS: tuple[Part, ...] = ("ingest", "job", "monitor", "delay", "restore")
+Part = Literal["ingest", "rules", "job", "monitor", "delay", "restore", "patients", "workers", "takeover"]
+PARTS: tuple[Part, ...] = ("ingest", "rules", "job", "monitor", "delay", "restore", "patients", "workers", "takeover")
+SHORT_PARTS: tuple[Part, ...] = ("ingest", "rules", "job", "monitor", "delay", "restore")
 PATIENTS_OF_JOB = 20_000
 FEW_PATIENTS = 10_000
 SHARE = 0.3
 """Of a core, for each of two workers: the rest of two cores is enough for the broker and whoever reads."""
+EVENTS_A_BED, FEWEST_BEDS, MOST_BEDS = 5_000, 12, 200
+"""Beds of the hospital for the rules, from the events of a round: 200 have 39,000 in three days."""
 STOCK_PATIENTS = 100_000
 """Stock Faust restores as many a second, whatever their number; more would take minutes."""
 
@@ -61,6 +63,13 @@ class Bench:
     async def ingest(self) -> list[Figure]:
         """In this process, which has nothing else to do meanwhile."""
         found = ingest.measure(min(self._sizes.events // 20, 20_000), self._sizes.rounds, self._console)
+        self._tell(found)
+        return found
+
+    async def rules(self) -> list[Figure]:
+        """In this process as well."""
+        beds = min(max(self._sizes.events // EVENTS_A_BED, FEWEST_BEDS), MOST_BEDS)
+        found = rules.measure(beds, self._sizes.rounds, self._console)
         self._tell(found)
         return found
 

@@ -53,8 +53,9 @@ _MILLIGRAMS = {"mg": 1.0, "g": 1000.0, "mcg": 0.001}
 
 
 class Condition(Struct, frozen=True, kw_only=True):
-    """``name`` is an analyte, a property, a condition group, a place, a way, a formula or a trait, by ``kind``. ``value`` is in the
-    canonical unit of the analyte, in years, days, kg, mL/min, mg or mg a day; of a ``ratio`` a plain factor, of a ``drop`` percent.
+    """``name`` is an analyte, a property, a condition group, a place, a way, a formula or a trait, by ``kind``. ``value`` is
+    in the canonical unit of the analyte, in years, days, kg, mL/min, mg or mg a day; of a ``ratio`` a plain factor, of a
+    ``drop`` percent.
 
     ``within``: of a result, how old it may be; of a course, the span before the newest result that is compared with it.
     """

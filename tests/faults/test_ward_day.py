@@ -42,7 +42,7 @@ async def test_the_day_comes_out_the_same_when_everything_is_killed_once(tmp_pat
             Follower.started(stack.brokers, lambda alert: None) as follower,
         ):
             sending = asyncio.create_task(
-                send([DAY / "events"], mapping, brokers=stack.brokers, rate=3, progress=console)
+                send([DAY / "events"], mapping, brokers=stack.brokers, rate=5, progress=console)
             )
             for victim in victims:
                 await asyncio.sleep(rnd.uniform(0.5, 2.5))

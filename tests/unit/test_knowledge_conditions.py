@@ -10,7 +10,7 @@ from knowledge.conditions import Names, parsed
 
 NAMES = Names(
     analytes={"potassium", "white blood cells"}, properties={"nsaid", "cyp3a4-inhibitor"}, groups={"peptic-ulcer"},
-    places={"oral"},
+    places={"oral"}, ways={"oral", "intrathecal"},
 )  # fmt: skip
 
 
@@ -34,6 +34,10 @@ NAMES = Names(
         ("dose > 4 g/day", {"kind": "dose", "value": 4000, "unit": "mg/day"}),
         ("dose > 500 mcg/day", {"kind": "dose", "value": 0.5}),
         ("dose unknown", {"kind": "no_dose"}),
+        ("single dose > 0.5 g", {"kind": "single", "op": ">", "value": 500, "unit": "mg"}),
+        ("single dose unknown", {"kind": "no_single"}),
+        ("way intrathecal", {"kind": "way", "name": "intrathecal"}),
+        ("other way oral", {"kind": "other_way", "name": "oral"}),
         ("with nsaid", {"kind": "with", "name": "nsaid", "grade": ""}),
         ("with cyp3a4-inhibitor strong", {"kind": "with", "name": "cyp3a4-inhibitor", "grade": "strong"}),
         ("without nsaid", {"kind": "without", "name": "nsaid"}),

@@ -373,8 +373,39 @@ def test_warfarin_with_an_nsaid_goes_by_the_stomach_and_by_what_happened_before(
     assert among("apixaban", "naproxen")["anticoagulant-nsaid"].mechanism.severity == "high"
     # 5,000 units under the skin or a flush cannot be told from treatment by the order
     assert among("heparin", "ketorolac")["heparin-nsaid"].mechanism.severity == "moderate"
-    assert graded("heparin-nsaid", "hemoglobin fall >= 2 within 48 h") == "critical"
+    falls = "hemoglobin fall >= 2 within 48 h"
+    assert graded("heparin-nsaid", falls) == "high"
+    assert graded("heparin-nsaid", falls, "hemoglobin < 7") == "critical"
+    assert graded("heparin-nsaid", falls, "dose > 80 mg/day") == "critical"
     assert conditions("anticoagulant-nsaid", severity="critical") >= {"history gi-bleed", "history peptic-ulcer"}
+
+
+def test_warfarin_with_an_antiplatelet_after_a_bleeding_goes_by_the_inr() -> None:
+    both, bled = "warfarin-antiplatelet", "history gi-bleed"
+    assert (graded(both), graded(both, "without proton-pump-inhibitor"), graded(both, bled)) == ("info", "moderate", "moderate")
+    assert graded(both, bled, "INR >= 2.0 within 7 d") == "high"
+    assert graded(both, bled, "INR unknown within 7 d") == "high"
+    assert graded("doac-antiplatelet", bled) == "high", "an INR says nothing of the direct anticoagulants"
+
+
+def test_an_inr_that_is_high_is_graver_while_it_rises() -> None:
+    high = "INR >= 4.0 within 72 h"
+    assert graded("warfarin-inhibitor", high) == "moderate"
+    assert graded("warfarin-inhibitor", high, "INR rise >= 1 within 36 h") == "high"
+
+
+def test_methotrexate_with_trimethoprim_goes_by_dose_and_way() -> None:
+    """Watts 2016 and Skoloda 2024: with what prevents pneumocystis, high doses were cleared as without it."""
+    both = "methotrexate-trimethoprim"
+    assert graded(both) == "high"
+    assert graded(both, "single dose > 500 mg") == "high", "trimethoprim that is injected treats"
+    assert graded(both, "single dose > 500 mg", "other way oral") == "moderate"
+    assert graded(both, "way intrathecal") == "moderate"
+    fails = ("platelets < 50 within 7 d", "without chemotherapy")
+    assert graded(both, *fails) == "high"
+    assert graded(both, *fails, "single dose <= 50 mg") == "critical"
+    assert graded(both, *fails, "single dose unknown") == "critical"
+    assert graded(both, *fails, "single dose > 500 mg", "other way oral") == "moderate", "it is chemotherapy itself"
 
 
 def test_potassium_that_is_low_is_replaced_in_silence_and_high_potassium_is_found() -> None:

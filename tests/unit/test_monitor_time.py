@@ -55,6 +55,33 @@ def test_a_replayed_feed_has_no_wall_clock_and_finds_the_same_with_its_next_even
     assert later(live, 6)[1] != [], "one running feed is enough"
 
 
+def test_an_order_that_begins_as_the_former_ends_goes_on_as_the_same_alert_however_they_come() -> None:
+    """Orders by the day: that of tomorrow begins at the midnight at which that of today is over."""
+    today, tomorrow = PAIR[1], order("clarithromycin", 5, id="next", end=at(9))
+    other = order("metformin", 5)
+    for events in ((tomorrow, other), (other, tomorrow)):
+        state, alerts = play(*PAIR, *(replace(event, timing="replayed") for event in events))
+        assert {alert.alert_id for alert in alerts} == {alerts[0].alert_id}
+        assert (alerts[-1].status, due(state)) == ("open", at(9))
+    assert today.end == at(5)
+
+
+def test_an_order_that_is_stopped_as_another_event_comes_ends_its_alert_at_once() -> None:
+    stop = order("clarithromycin", 5, version=2, status="discontinued")
+    _, alerts = play(*PAIR, replace(stop, timing="replayed"))
+    assert (alerts[-1].status, alerts[-1].history[-1].at) == ("resolved", at(5))
+
+
+def test_an_order_that_ran_out_as_another_medicine_began_ends_its_alert_when_time_goes_on() -> None:
+    state, alerts = play(
+        *(replace(event, timing="replayed") for event in PAIR), order("metformin", 5, timing="replayed")
+    )
+    assert [alert.status for alert in alerts] == ["open"]
+    _, (ended,) = play(lab("sodium", 140, 6, timing="replayed"), state=state)
+    assert ended.status == "resolved"
+    assert at(5) <= ended.history[-1].at < at(5.01)
+
+
 def answer(alert: Alert, **more: Any) -> Feedback:
     fields: dict[str, Any] = {
         "feedback_id": "f", "alert_id": alert.alert_id, "patient_id": "p", "revision": alert.revision, "answer": "will_monitor",

@@ -8,19 +8,23 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from knowledge.conditions import Names, parsed
 from knowledge.diagnoses import Diagnoses
+from knowledge.dose import Doses
 from knowledge.property import Member
-from schemas.events import AnyEvent, Condition, Goals, Observation, Pregnancy, Procedure, Stay
-from schemas.values import Coding
+from schemas.events import AnyEvent, Condition, Dosage, Goals, Observation, Pregnancy, Prescription, Procedure, Stay
+from schemas.values import Coding, Quantity
 from services.monitor.evaluate import take_event
 from services.monitor.patient.bounds import Need
 from services.monitor.patient.state import PatientState
 from services.monitor.rules.conditions import Answer, Situation, answers, read_by
 from tests.support.clinical import CITED, SmallKnowledge, at, daily, lab, order, patient
 
-NAMES = Names({"potassium", "creatinine", "hemoglobin"}, {"nsaid", "ppi"}, {"peptic-ulcer"}, {"body", "skin"})
+NAMES = Names(
+    {"potassium", "creatinine", "hemoglobin"}, {"nsaid", "ppi"}, {"peptic-ulcer"}, {"body", "skin"}, {"oral", "intrathecal"}
+)
 
 
 class Known(SmallKnowledge):
@@ -35,6 +39,8 @@ class Known(SmallKnowledge):
         self.diagnoses = Diagnoses(
             titles={"peptic-ulcer": "Peptic ulcer"}, prefixes={("ICD-10", "K27"): frozenset({"peptic-ulcer"})}
         )
+
+        self.doses = Doses(ways={"oral": "oral", "it": "intrathecal"})
 
     def place_of(self, route: str, form: str) -> str | None:
         return {"oral": "body", "topical": "skin"}.get(route)
@@ -58,10 +64,13 @@ def after(*events: AnyEvent) -> PatientState:
     return state
 
 
-def ask(text: str, *events: AnyEvent, objects: tuple[str, ...] = (), ingredient: str = "") -> Answer:
+def ask(
+    text: str, *events: AnyEvent, objects: tuple[str, ...] = (), others: tuple[str, ...] = (), ingredient: str = ""
+) -> Answer:
     state = after(*events)
-    orders = [each for each in state.orders.values() if each.record_id in objects]
-    of = Situation(state=state, knowledge=KNOWN, orders=orders, objects=orders, ingredient=ingredient)
+    orders = [each for each in state.orders.values() if each.record_id in (*objects, *others)]
+    own = [each for each in orders if each.record_id in objects]
+    of = Situation(state=state, knowledge=KNOWN, orders=orders, objects=own, ingredient=ingredient)
     (answer,) = answers(parsed([text], NAMES), of)
     return answer
 
@@ -227,6 +236,38 @@ def test_a_route() -> None:
     assert holds("route body", order("diclofenac"), objects=("diclofenac",)) is True
     assert holds("route body", order("diclofenac", route="topical"), objects=("diclofenac",)) is False
     assert holds("route body", order("diclofenac", route="?"), objects=("diclofenac",)) is None
+
+
+def dosed(milligrams: float | None, name: str = "methotrexate", route: str = "oral", **more: Any) -> Prescription:
+    amount = UNSET if milligrams is None else Quantity(milligrams, "mg")
+    return order(name, dosage=Dosage(route=route, dose=amount), **more)
+
+
+@pytest.mark.parametrize(("milligrams", "holds_"), [(499, False), (500, False), (501, True), (None, None)])
+def test_a_single_dose(milligrams: float | None, holds_: bool | None) -> None:
+    asked: dict[str, Any] = {"objects": ("methotrexate",), "ingredient": "methotrexate"}
+    assert holds("single dose > 500 mg", dosed(milligrams), **asked) is holds_
+    assert holds("single dose unknown", dosed(milligrams), **asked) is (milligrams is None)
+
+
+def test_of_several_single_doses_the_largest_counts_and_one_that_is_not_known_may_be_larger() -> None:
+    asked: dict[str, Any] = {"objects": ("m1", "m2"), "ingredient": "methotrexate"}
+    two = (dosed(400, id="m1"), dosed(600, id="m2"))
+    assert holds("single dose > 500 mg", *two, **asked) is True
+    assert holds("single dose <= 500 mg", *two, **asked) is False
+    unsure = (dosed(400, id="m1"), dosed(None, id="m2"))
+    assert holds("single dose <= 500 mg", *unsure, **asked) is None
+    assert holds("single dose > 300 mg", *unsure, **asked) is True
+
+
+def test_the_way_of_the_medicine_and_of_the_others() -> None:
+    both = (dosed(12, route="it"), order("trimethoprim"))
+    asked: dict[str, Any] = {"objects": ("methotrexate",), "others": ("trimethoprim",)}
+    assert holds("way intrathecal", *both, **asked) is True
+    assert holds("way oral", *both, **asked) is False
+    assert holds("other way oral", *both, **asked) is True
+    assert holds("other way oral", both[0], order("trimethoprim", route="?"), **asked) is None
+    assert holds("other way oral", both[0], **asked) is None, "there is no other"
 
 
 def test_together_says_when_it_will_be() -> None:

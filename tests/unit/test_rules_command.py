@@ -16,6 +16,7 @@ import pytest
 from cyclopts import App
 
 from knowledge.conditions import Course, Kind, Names, parsed
+from knowledge.dose import Way
 from knowledge.loader import load
 from knowledge.model import Place
 from services.local import rule_sheet, rules
@@ -233,6 +234,7 @@ def test_every_form_of_a_condition_on_the_page_is_read_and_none_is_missing() -> 
         properties=known.property_kinds.keys(),
         groups={"ckd5-dialysis"},
         places=get_args(Place),
+        ways=get_args(Way),
     )
     kinds = {condition.kind for condition in parsed(examples, names)}
     assert kinds == set(get_args(Kind))

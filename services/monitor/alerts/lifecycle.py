@@ -113,8 +113,8 @@ def waits_for_closure(alert: Alert, cause: Cause) -> bool:
 
 
 def waits_for_renewal(alert: Alert, cause: Cause, state: PatientState) -> datetime | None:
-    """Until when it stays open because an order ran out at this very moment, at which the next may begin: orders by the day end as
-    those of the next day begin, and these come one by one. None when something else ended it."""
+    """Until when it stays open because an order ran out at this very moment, at which the next may begin: orders by the day
+    end as those of the next day begin, and these come one by one. None when something else ended it."""
     if not isinstance(cause, Prescription | Dispensing):
         return None
     orders = [order for fact in alert.implicated if (order := state.order_of(fact)) is not None]

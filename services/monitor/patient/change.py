@@ -15,10 +15,10 @@ _SAID = ("age", "said", "history", "allergies", "stay")
 
 
 class Change(Struct, frozen=True, kw_only=True, gc=False):
-    """``analytes`` with other results than before; ``ordered`` are ingredients with other orders or supplies, ``given`` those with
-    other doses, ``ingredients`` both; ``medicines``: any of these, also where no ingredient is known. ``person`` is what differs of
-    what is known of the person: ``age``, ``history``, ``allergies``, ``stay``, ``said`` (sex, traits, goals, procedures,
-    pregnancy), and each kind of measurement (``weight``)."""
+    """``analytes`` with other results than before; ``ordered`` are ingredients with other orders or supplies, ``given`` those
+    with other doses, ``ingredients`` both; ``medicines``: any of these, also where no ingredient is known. ``person`` is what
+    differs of what is known of the person: ``age``, ``history``, ``allergies``, ``stay``, ``said`` (sex, traits, goals,
+    procedures, pregnancy), and each kind of measurement (``weight``)."""
 
     analytes: frozenset[str]
     medicines: bool
@@ -51,16 +51,20 @@ def between(before: PatientState | None, after: PatientState) -> Change:
 def _person(before: PatientState, after: PatientState) -> Iterator[str]:
     if before.birth_date != after.birth_date:
         yield "age"
-    if before.patient_versions is not after.patient_versions:
+    if _differs(before.patient_versions, after.patient_versions):
         yield "said"
-    if before.condition_facts is not after.condition_facts:
+    if _differs(before.condition_facts, after.condition_facts):
         yield "history"
-    if before.allergy_facts is not after.allergy_facts:
+    if _differs(before.allergy_facts, after.allergy_facts):
         yield "allergies"
-    if before.stays is not after.stays:
+    if _differs(before.stays, after.stays):
         yield "stay"
     for key in _differ(before.measures, after.measures):
         yield from {each.what.kind for each in (before.measures.get(key), after.measures.get(key)) if each is not None}
+
+
+def _differs(before: Mapping[str, object], after: Mapping[str, object]) -> bool:
+    return before is not after and bool(before or after)
 
 
 def _differ(before: Mapping[str, object], after: Mapping[str, object]) -> Iterable[str]:

@@ -63,6 +63,18 @@ def asked_of(contexts: Sequence[Context], value: Value, state: PatientState, kno
     return tuple(found)
 
 
+def specimen_doubts(analyte: str, direction: str, knowledge: Knowledge) -> list[Context]:
+    """The rows by which other results alone, of the same time, say something against the specimen."""
+    rows = knowledge.critical.contexts.get((analyte, direction), ())  # type: ignore[call-overload]
+    return [
+        each
+        for each in rows
+        if each.when
+        and all(condition.kind == "result" for condition in each.when)
+        and not (each.specimen or each.again_within or each.after or each.unless or each.unless_with)
+    ]
+
+
 def again(value: Value, within: timedelta) -> Result | None:
     """An earlier result at least as far beyond the limit, not more than ``within`` before this run of results beyond it began,
     with one in between that was not beyond."""

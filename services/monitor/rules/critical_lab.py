@@ -12,18 +12,20 @@ from functools import partial
 
 from knowledge.critical import Explanation
 from knowledge.model import CriticalLimit, Knowledge
+from knowledge.threshold import Step
 from schemas.alerts import Condition as ConditionSaid
 from schemas.values import SEVERITIES, Citation, Severity
 from services.monitor.patient.bounds import Need
 from services.monitor.patient.change import Change
 from services.monitor.patient.result import Result
 from services.monitor.patient.state import PatientState
-from services.monitor.rules.conditions import earliest, read_by, reads_of
+from services.monitor.rules.conditions import Situation, all_hold, answers, earliest, read_by, reads_of
 from services.monitor.rules.critical_context import Asked, Value, asked_of, spoiled
 from services.monitor.rules.critical_limit import A_DAY, Beyond, Direction, how_far, limits_of, newest_beyond
 from services.monitor.rules.evidence import implicate_result
 from services.monitor.rules.explaining import Cause, causes, in_words
 from services.monitor.rules.rule import Finding, Reads
+from services.monitor.rules.taken import taken
 
 _DIRECTIONS: tuple[Direction, ...] = ("low", "high")
 _SUMMARY = 139
@@ -50,6 +52,7 @@ class CriticalLab:
         limited = {analyte: _NEEDS for analyte, _ in knowledge.limits}
         critical = knowledge.critical
         ingredients = {i for each in _explanations(knowledge) for i in each.medicines.systemic_only}
+        ingredients |= {i for analyte in limited for step in _of_value(analyte, knowledge) for i in step.ingredients}
         more = [Reads(analytes=limited, ingredients=ingredients, person=True)]
         for (analyte, _), contexts in critical.contexts.items():
             for each in contexts:
@@ -114,11 +117,29 @@ def _finding(found: Beyond, results: Sequence[Result], state: PatientState, know
         since=shown.at,
         until=earliest(each.until for each in asked),
         rank=found.distance / found.bound,
-        problem=_SHARED.get(subject, subject),
+        problem=_problem(subject, limit.analyte, state, knowledge),
         rows=tuple(dict.fromkeys(rows)),
         conditions=(_compared(found), *(condition for each in asked for condition in each.conditions)),
         origins=tuple(result.origin for result in found.beyond if result.origin is not None),
     )
+
+
+def _problem(subject: str, analyte: str, state: PatientState, knowledge: Knowledge) -> str:
+    """What it shares with other rules. Low platelets or a fall of hemoglobin with an anticoagulant are one problem, the
+    bleeding: the step of the medicine that asks for nothing but the analyte holds too, and names its results."""
+    for step in _of_value(analyte, knowledge):
+        holds = all_hold(answers(step.when, Situation(state=state, knowledge=knowledge)))
+        if holds and any(taken(each, step.medicine, state, knowledge) is not None for each in step.ingredients):
+            return step.problem
+    return _SHARED.get(subject, subject)
+
+
+def _of_value(analyte: str, knowledge: Knowledge) -> Iterator[Step]:
+    """The steps of a medicine against a value that share a problem and ask for nothing but this analyte."""
+    for step in knowledge.thresholds.steps:
+        alone = all(each.kind in ("result", "course") and each.name == analyte for each in step.when)
+        if alone and step.when and step.problem and not step.unless and not step.drawn:
+            yield step
 
 
 def _severity(severity: Severity, milder: Asked | None) -> Severity:

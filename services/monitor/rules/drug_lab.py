@@ -19,6 +19,7 @@ from services.monitor.patient.change import Change
 from services.monitor.patient.result import Result
 from services.monitor.patient.state import PatientState
 from services.monitor.rules.conditions import read_by, reads_of
+from services.monitor.rules.critical_context import specimen_doubts
 from services.monitor.rules.drug_lab_asked import Asked, Held
 from services.monitor.rules.drug_lab_told import told
 from services.monitor.rules.rule import Finding, Reads
@@ -120,6 +121,9 @@ class _Index:
 def _problem(steps: list[Step], knowledge: Knowledge) -> _Problem:
     members = frozenset[str]().union(*(step.ingredients for step in steps))
     asked = reads_of(*(_reads(step, knowledge) for step in steps))
+    analyte, _, direction = steps[0].problem.partition(":")
+    doubts = (condition for each in specimen_doubts(analyte, direction, knowledge) for condition in each.when)
+    asked = reads_of(asked, read_by(doubts, knowledge))
     ordered = sorted(steps, key=lambda step: SEVERITIES.index(step.severity))
     return _Problem(tuple(ordered), members, reads_of(Reads(ingredients=members), asked))
 

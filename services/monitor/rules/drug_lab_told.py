@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 
+from msgspec.structs import replace
+
 from knowledge.conditions import Condition
+from knowledge.critical import Context
 from knowledge.model import Knowledge
 from knowledge.threshold import Step
 from schemas.alerts import Implicated
@@ -13,7 +16,8 @@ from services.monitor.patient.bounds import LAST
 from services.monitor.patient.estimates import clearance, filtration, unsteady
 from services.monitor.patient.result import Result
 from services.monitor.patient.state import PatientState
-from services.monitor.rules.conditions import Answer, earliest, said
+from services.monitor.rules.conditions import Answer, Situation, all_hold, answers, earliest, said
+from services.monitor.rules.critical_context import specimen_doubts
 from services.monitor.rules.drug_lab_asked import Drawn, Held
 from services.monitor.rules.evidence import value_of
 from services.monitor.rules.rule import Finding
@@ -38,28 +42,50 @@ def told(
     equal = [each for each in found if each.severity == gravest.severity]
     since = min(each.began for each in equal)
     opens = min(each.began + min(each.waits, LAST - each.began) for each in equal)
+    doubts = list(_doubted(part, state, knowledge))
     first = (drawn.level.what_to_do,) if drawn is not None and drawn.early else ()
-    cited = (*(c for each in equal for c in each.step.citations), *(drawn.level.citations if drawn is not None else ()))
+    first += tuple(action for each, _ in doubts for action in each.actions)
+    cited = (
+        *(c for each in equal for c in each.step.citations),
+        *(drawn.level.citations if drawn is not None else ()),
+        *(c for each, _ in doubts for c in each.citations),
+    )
     return Finding(
         subject=part,
         severity=gravest.severity,
         summary=_summary(gravest, [each.taken.ingredient for each in found if each.step.rule == step.rule]),
-        detail=" ".join(_detail(found, state, knowledge)),
+        detail=" ".join((*_detail(found, state, knowledge), *dict.fromkeys(each.reason for each, _ in doubts))),
         actions=tuple(dict.fromkeys((*first, *(action for each in equal for action in each.step.actions)))),
         patient_explanation=step.patient_explanation,
         evidence_grade=step.evidence_grade,
-        implicated=tuple(dict.fromkeys(_facts(found))),
+        implicated=tuple(dict.fromkeys((*_facts(found), *(fact for _, facts in doubts for fact in facts)))),
         citations=tuple(dict.fromkeys(cited)),
         since=since,
         rank=_rank(steps, found, state),
         origins=tuple(dict.fromkeys(origin for each in found for origin in each.taken.origins)),
         until=earliest((*(each.taken.changes for each in found), *(each.until for each in asked))),
         conditions=said(asked),
-        rows=tuple(dict.fromkeys(_row(each.step) for each in found)),
+        rows=(
+            *dict.fromkeys(_row(each.step) for each in found),
+            *(f"labs/critical_context.csv#{each.id}" for each, _ in doubts),
+        ),
         medicines=tuple(sorted({each.taken.ingredient for each in found})),
         problem=step.problem,
         opens=opens if opens > since else None,
     )
+
+
+def _doubted(part: str, state: PatientState, knowledge: Knowledge) -> Iterator[tuple[Context, tuple[Implicated, ...]]]:
+    """What results of the same time say against the specimen, as the rule of critical values would have said it."""
+    analyte, _, direction = part.partition(":")
+    newest = next((each for each in reversed(state.results.get(analyte, ())) if each.measured), None)
+    if newest is None:
+        return
+    then = Situation(state=replace(state, clock=newest.at), knowledge=knowledge)
+    for each in specimen_doubts(analyte, direction, knowledge):
+        of_others = answers(each.when, then)
+        if all_hold(of_others):
+            yield each, tuple(fact for answer in of_others for fact in answer.facts)
 
 
 def _row(step: Step) -> str:

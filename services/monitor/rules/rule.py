@@ -58,8 +58,8 @@ class Finding(Struct, frozen=True, kw_only=True):
 
 class Reads(Struct, frozen=True, kw_only=True):
     """What a rule looks at, so that an event costs what it touches. ``ingredients`` None: every medicine; ``analytes`` with
-    what is kept of each for it; ``person``: what of the person, as ``Change.person`` names it, or all of it. ``doses``: of its medicines also
-    the doses given, which are a third of all events; a rule of what is ordered says that it does not read them."""
+    what is kept of each for it; ``person``: what of the person, as ``Change.person`` names it, or all of it. ``doses``: of its
+    medicines also the doses given, a third of all events; a rule about what is ordered says that it does not read them."""
 
     ingredients: Collection[str] | None = ()
     analytes: Mapping[str, Need] = {}
