@@ -1,15 +1,7 @@
 """The one way from the data files to ``Knowledge``: reads, checks and joins them.
 
-Files: ``sources.csv`` · ``allergies/`` groups, members, reactions, severities · ``condition_groups/`` groups ·
-``dosing/`` limits, renal, hepatic, intervals, dose_findings, dose_numbers, liver_classes, opioids, opioid_levels,
-opioid_findings, opioid_context, opioid_roles, opioid_signs, opioid_screens, ways ·
-``drug_labs/`` steps, liver_injury, upper_limits, scores, score_bands, corrections, levels, lasting,
-numbers, qtc, bleeding, heparin_causes ·
-``drugs/`` names, names_extra, codes, vehicles, words, salts, routes · ``duplicates/`` classes, allowed, long_acting ·
-``instructions/`` frequencies, units, words · ``interactions/`` pairs, members, combinations, mechanisms, passive and
-their context · ``labs/`` analytes, loinc, local_codes, specimens, units, spellings, critical_limits, kidney_injury,
-kidney_injury_levels, critical_context, explained_by, critical_changes · ``properties/``, one file a subject · ``stops/`` after_stop. What is
-deliberately not known is written down in the ``left_out.csv`` files; they are read to be checked.
+One folder a subject, one file a table; ``README.md`` says what each holds. What is deliberately not known is written down in the
+``left_out.csv`` files; they are read to be checked.
 """
 
 from __future__ import annotations

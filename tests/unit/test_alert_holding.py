@@ -48,7 +48,7 @@ def test_of_one_problem_the_earlier_rule_speaks_as_gravely_as_the_gravest() -> N
     )
     assert held_back([late, early], at(0)) == held_back([early, late], at(0))
     assert held(early, late) == {"late"}
-    assert held_back([early, late], at(0)).raised == {"early": "critical"}
+    assert held_back([early, late], at(0)).raised == {"early": ("critical", "late")}
     # and then holds back what is milder than that
     about = candidate("about", "high", "m n", place=2)
     spoken = early._replace(medicines=frozenset("mn"))
@@ -105,7 +105,7 @@ def test_whatever_is_held_back_by_another_has_one_as_grave_that_speaks(
     by_key = {each.key: each for each in all_}
     for key, hold in holds.items():
         assert hold.by not in holds
-        spoken = raised.get(hold.by, by_key[hold.by].severity)
+        spoken = raised[hold.by].severity if hold.by in raised else by_key[hold.by].severity
         assert SEVERITIES.index(spoken) <= SEVERITIES.index(by_key[key].severity)
 
 
@@ -174,6 +174,24 @@ def test_the_alert_that_a_person_knows_stays_while_another_rule_gets_graver_and_
     assert said == ["first opened", "first updated", "first updated"]
     (alert,) = state.open_alerts.values()
     assert [entry.severity for entry in alert.history] == ["moderate", "critical", "moderate"]
+    state, _ = play(lab("potassium", 7.0, 3), state=state)
+    (alert,) = state.open_alerts.values()
+    assert "It is critical because: second." in alert.detail
+
+
+def test_a_problem_that_another_rule_now_shows_keeps_what_a_person_answered(rules: Any) -> None:
+    rules(Potassium("first", 6.5, "critical", problem="x"), Potassium("second", 5.5, "high", problem="x"))
+    state, _ = play(lab("potassium", 7.0, 0))
+    (alert,) = state.open_alerts.values()
+    answer = Feedback(
+        feedback_id="f", alert_id=alert.alert_id, patient_id="p", revision=alert.revision, answer="acknowledged",
+        reason="changed", by="Ann", at=at(1),
+    )  # fmt: skip
+    state, _ = take_feedback(state, answer, KNOWLEDGE, at(1))
+    state, said = play(lab("potassium", 5.7, 2), state=state)
+    (after,) = state.open_alerts.values()
+    assert (after.rule, after.previous, after.acknowledgement is not None) == ("second", alert.alert_id, True)
+    assert said == ["first resolved", "second acknowledged"]
 
 
 def test_what_is_held_back_is_kept_with_its_reason(rules: Any) -> None:

@@ -153,10 +153,10 @@ def test_every_level_on_the_way_down_has_its_limit(knowledge: Any) -> None:
 def test_what_speaks_in_its_place_is_said(knowledge: Any) -> None:
     mild, grave = Potassium("mild", 5.5, "moderate", problem="x"), Potassium("grave", 6.5, "critical", problem="x")
     story: list[AnyEvent] = [lab("potassium", 7.0, 0)]
-    known = knowledge(mild, grave)
+    known = knowledge(grave, mild)
     shown = explained(last(story, known, "grave"), story, known, ROWS)
-    assert [(each.rule, each.held) for each in shown.held] == [("mild", "A graver alert shows the same problem.")]
-    assert "  A graver alert shows the same problem. (grave)\n    moderate mild\n" in flat(text(shown))
+    assert [(each.rule, each.held) for each in shown.held] == [("mild", "Another alert shows the same problem.")]
+    assert "  Another alert shows the same problem. (grave)\n    moderate mild\n" in flat(text(shown))
     (limit,) = shown.limits["potassium"]
     assert (limit.value, limit.included, limit.outcome.opens) == (6.5, False, ("mild",))
     assert "A newer potassium below 6.5 mmol/L: the alert ends; then there is: mild." in text(shown)

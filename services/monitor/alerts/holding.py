@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from schemas.values import SEVERITIES, Severity
+from services.monitor.patient.clock import said_at
 
 _SEVERAL = 2
 """Medicines from which on a set of them is one problem: two rules about one medicine may mean two things."""
@@ -37,12 +38,19 @@ class Hold(NamedTuple):
     until: datetime | None = None
 
 
+class Raised(NamedTuple):
+    """How gravely a finding speaks for one that is graver than itself, and the key of that one."""
+
+    severity: Severity
+    by: str
+
+
 class Holding(NamedTuple):
     """``held``: what is held back, by key. ``raised``: what speaks more gravely than it would for itself, because something
     graver that it speaks for shows the same problem."""
 
     held: Mapping[str, Hold]
-    raised: Mapping[str, Severity]
+    raised: Mapping[str, Raised]
 
 
 def held_back(candidates: Iterable[Candidate], clock: datetime) -> Holding:
@@ -55,7 +63,7 @@ def held_back(candidates: Iterable[Candidate], clock: datetime) -> Holding:
             waiting.append(each)
         else:
             held[each.key] = hold
-    raised: dict[str, Severity] = {}
+    raised: dict[str, Raised] = {}
     speaking = _by_problem(waiting, held, raised)
     graver: list[Candidate] = []
     for each in sorted(speaking, key=_gravest_first):
@@ -76,11 +84,11 @@ def _own_hold(each: Candidate, clock: datetime) -> Hold | None:
     if each.held:
         return Hold(each.held)
     if each.opens is not None and each.opens > clock:
-        return Hold(f"Time is given until {each.opens:%Y-%m-%d %H:%M} for this to be put right.", until=each.opens)
+        return Hold(f"Time is given until {said_at(each.opens)} for this to be put right.", until=each.opens)
     return None
 
 
-def _by_problem(found: Iterable[Candidate], held: dict[str, Hold], raised: dict[str, Severity]) -> list[Candidate]:
+def _by_problem(found: Iterable[Candidate], held: dict[str, Hold], raised: dict[str, Raised]) -> list[Candidate]:
     """One of each problem, as grave as the gravest. It is that of the earliest rule, not the gravest itself: while a value moves,
     now one rule is graver and now another, and the alert that a person knows is to stay the same."""
     speaking: list[Candidate] = []
@@ -89,13 +97,13 @@ def _by_problem(found: Iterable[Candidate], held: dict[str, Hold], raised: dict[
         (problems.setdefault(each.problem, []) if each.problem else speaking).append(each)
     for same in problems.values():
         speaker = min(same, key=lambda each: (each.place, *_gravest_first(each)))
-        severity = min((each.severity for each in same), key=SEVERITIES.index)
+        gravest = min(same, key=_gravest_first)
         for each in same:
             if each is not speaker:
                 held[each.key] = Hold("Another alert shows the same problem.", by=speaker.key)
-        if severity != speaker.severity:
-            raised[speaker.key] = severity
-            speaker = speaker._replace(severity=severity)
+        if gravest.severity != speaker.severity:
+            raised[speaker.key] = Raised(gravest.severity, gravest.key)
+            speaker = speaker._replace(severity=gravest.severity)
         speaking.append(speaker)
     return speaking
 

@@ -192,6 +192,19 @@ def answered_before(alert: Alert, former: Alert, clock: datetime, at: datetime) 
     )
 
 
+def goes_on_from(alert: Alert, former: Alert, clock: datetime, at: datetime) -> Alert:
+    """A new alert of a problem that another rule's alert showed until now, with the answer that a person gave to that, unless it
+    is graver than that was."""
+    alert = replace(alert, previous=former.alert_id)
+    answer = former.acknowledgement
+    if answer is None or SEVERITIES.index(alert.severity) < SEVERITIES.index(former.severity):
+        return alert
+    why = f"Answered as the alert before of the same problem: {answer.comment or answer.reason}"
+    return _changed(
+        replace(alert, acknowledgement=answer), "acknowledged", clock, why, at, by=answer.by, reason=answer.reason
+    )
+
+
 def looked_at_again(alert: Alert, clock: datetime, at: datetime) -> Alert:
     """The alert asks for attention because the time has come at which a person wanted to see it again."""
     why = "The time to look again has come."

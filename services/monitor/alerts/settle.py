@@ -15,10 +15,9 @@ from msgspec.structs import replace
 
 from knowledge.model import Knowledge
 from schemas.alerts import Alert
-from schemas.values import Severity
 from services.monitor.alerts import lifecycle
 from services.monitor.alerts.cause import Cause
-from services.monitor.alerts.holding import Candidate, Hold, Holding, held_back
+from services.monitor.alerts.holding import Candidate, Hold, Holding, Raised, held_back
 from services.monitor.patient.bounds import MAX_EPISODES
 from services.monitor.patient.standing import Standing
 from services.monitor.patient.state import PatientState
@@ -43,7 +42,7 @@ class _Decision(NamedTuple):
     asked: set[Part]
     fresh: Found
     held: Mapping[str, Hold]
-    raised: Mapping[str, Severity]
+    raised: Mapping[str, Raised]
     waiting: Mapping[str, Standing]
 
 
@@ -56,11 +55,11 @@ def settled(
     decision = _decided(state, parts, index, cause, knowledge)
     if decision is None:
         return state, []
-    standing = _standing(state, decision, cause)
+    before, standing = state, _standing(state, decision, cause)
     if standing != state.standing:
         state = replace(state, standing=standing)
     ended = _ended(state, decision, cause, at)
-    opened = _opened(state, decision, index, cause, knowledge, at)
+    opened = _handed_over(_opened(state, decision, index, cause, knowledge, at), ended, before, state, at)
     if not ended and not opened:
         return state, []
     kept = {key: alert for key, alert in state.open_alerts.items() if key not in ended}
@@ -135,7 +134,8 @@ def _waiting(state: PatientState, asked: set[Part], fresh: Found, cause: Cause) 
 
 def _tells_otherwise(key: str, each: Standing, state: PatientState, holding: Holding) -> bool:
     alert = state.open_alerts.get(key)
-    return bool(each.held) or (alert is not None and alert.severity != holding.raised.get(key, each.severity))
+    severity = holding.raised[key].severity if key in holding.raised else each.severity
+    return bool(each.held) or (alert is not None and alert.severity != severity)
 
 
 def _found(
@@ -205,7 +205,7 @@ def _opened(
         if key in decision.held:
             continue
         if key in decision.raised:
-            finding = replace(finding, severity=decision.raised[key])
+            finding = _as_grave(finding, decision.raised[key], decision.fresh, state)
         known = state.open_alerts.get(key)
         if known is None:
             before = former.get(key, "")
@@ -213,6 +213,38 @@ def _opened(
         elif (alert := lifecycle.updated(known, rule, finding, state, knowledge.version, at)) is not None:
             opened[key] = alert
     return opened
+
+
+def _as_grave(finding: Finding, raised: Raised, fresh: Found, state: PatientState) -> Finding:
+    """The finding as grave as the one that it speaks for, and in whose words that is so."""
+    if raised.by in fresh:
+        other = fresh[raised.by][2]
+        summary, citations = other.summary, other.citations
+    else:
+        summary, citations = state.standing[raised.by].summary, ()
+    words = f" It is {raised.severity} because: {summary}." if summary else ""
+    return replace(
+        finding,
+        severity=raised.severity,
+        detail=finding.detail + words,
+        citations=tuple(dict.fromkeys((*finding.citations, *citations))),
+    )
+
+
+def _handed_over(
+    opened: dict[str, Alert], ended: Mapping[str, Alert], before: PatientState, state: PatientState, at: datetime
+) -> dict[str, Alert]:
+    """Where another rule now speaks for a problem that stands, its alert goes on from the one that ended: with what a person
+    answered, unless it is graver."""
+    former = {before.standing[key].problem: alert for key, alert in ended.items() if key in before.standing}
+    if not former:
+        return opened
+    found: dict[str, Alert] = {}
+    for key, alert in opened.items():
+        last = former.get(state.standing[key].problem) if state.standing[key].problem else None
+        new = key not in before.open_alerts and last is not None
+        found[key] = lifecycle.goes_on_from(alert, last, state.clock, at) if new and last is not None else alert
+    return found
 
 
 def _new(rule: Rule, part: str, finding: Finding, hold: Hold | None, clock: datetime) -> Standing:
