@@ -1,4 +1,4 @@
-"""Which medicines an allergy to one reaches, and how grave that is by the reaction, as types. ``cross_reactivity`` reads them."""
+"""Which medicines an allergy to one reaches, and how grave that is by the reaction."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
-from schemas.values import SEVERITIES, Citation, Severity
+from knowledge.statement import Statement
+from schemas.values import SEVERITIES, Severity
 
 Reach = Literal["same", "members", "name"]
 """``same``: the ingredient itself. ``members``: an allergy to one member reaches the others. ``name``: only an allergy that
@@ -17,7 +18,6 @@ SAME = "same-medicine"
 """The group of the ingredient itself."""
 UNKNOWN = "unknown"
 """The kind of a reaction of which nothing is known."""
-Status = Literal["verified", "unverified"]
 
 _AROUND = re.compile(
     r"\([^)]*\)|-class of antibiotic-|^(allergy|allergic|hypersensitivity) to |^product containing "
@@ -26,7 +26,7 @@ _AROUND = re.compile(
 """What stands around a name in allergy lists and in the displays of codes."""
 
 
-class Group(Struct, frozen=True, kw_only=True):
+class Group(Statement, frozen=True, kw_only=True):
     """Medicines that cross-react. ``allergens`` are the ingredients whose allergy counts, ``medicines`` those that it reaches;
     mostly the same. ``names`` are the words by which an allergy list means the group."""
 
@@ -39,9 +39,6 @@ class Group(Struct, frozen=True, kw_only=True):
     meaning: str
     actions: tuple[str, ...]
     patient_explanation: str
-    evidence_grade: str
-    status: Status
-    citations: tuple[Citation, ...]
 
 
 class Reaction(Struct, frozen=True, kw_only=True):
@@ -53,14 +50,11 @@ class Reaction(Struct, frozen=True, kw_only=True):
     meaning: str
 
 
-class Grade(Struct, frozen=True, kw_only=True):
+class Grade(Statement, frozen=True, kw_only=True):
     """How grave it is to give a medicine of a group after a reaction of a kind."""
 
     severity: Severity
     reason: str
-    evidence_grade: str
-    status: Status
-    citations: tuple[Citation, ...]
 
 
 class Crossing(NamedTuple):

@@ -1,4 +1,4 @@
-"""How much of a medicine is too much, and for whom, as types. ``doses`` reads them.
+"""How much of a medicine is too much, and for whom.
 
 Amounts are in mg where they are masses, else in the unit that the label uses; rates are for an hour.
 """
@@ -12,6 +12,7 @@ from typing import Literal
 from msgspec import Struct
 
 from knowledge.conditions import Conditions
+from knowledge.statement import Statement
 from schemas.values import Citation, Severity
 
 Way = Literal[
@@ -33,7 +34,6 @@ StepKind = Literal["contraindicated", "avoid", "limit", "reduce"]
 
 Indication = Literal["atrial_fibrillation", "venous_thromboembolism", "prophylaxis"]
 ChildPugh = Literal["A", "B", "C"]
-Status = Literal["verified", "unverified"]
 
 NO_SALT = "none"
 """The ``precise`` of a row that holds only where a name says no salt or formulation with doses of its own."""
@@ -104,7 +104,7 @@ def band(text: str) -> Range:
     return Range(text=text, low=low, high=high, with_high=found["open"] is None)
 
 
-class Limit(Struct, frozen=True, kw_only=True):
+class Limit(Statement, frozen=True, kw_only=True):
     """A maximum of the label, or (``contraindicated``) that there is no right dose for whom ``when`` describes.
 
     Empty ``ways`` mean every systemic one, ``indication`` None any. ``graver_from`` is the multiple of ``max`` from which
@@ -122,13 +122,10 @@ class Limit(Struct, frozen=True, kw_only=True):
     severity: Severity
     graver_from: float | None
     actions: tuple[str, ...]
-    evidence_grade: str
-    status: Status
-    citations: tuple[Citation, ...]
     row: str = ""
 
 
-class _Step(Struct, frozen=True, kw_only=True):
+class _Step(Statement, frozen=True, kw_only=True):
     ingredient: str
     ways: frozenset[Way]
     form: Form | None
@@ -139,9 +136,6 @@ class _Step(Struct, frozen=True, kw_only=True):
     min_interval_h: float | None
     severity: Severity
     actions: tuple[str, ...]
-    evidence_grade: str
-    status: Status
-    citations: tuple[Citation, ...]
     row: str = ""
 
 
@@ -159,7 +153,7 @@ class HepaticStep(_Step, frozen=True, kw_only=True):
     child_pugh: frozenset[ChildPugh]
 
 
-class Interval(Struct, frozen=True, kw_only=True):
+class Interval(Statement, frozen=True, kw_only=True):
     """A medicine that is not for every day: at least ``min_interval_d`` days between doses from ``dose_from`` up to
     ``dose_to`` (None: whatever the dose). ``unless_protocol``: an oncology protocol may say otherwise."""
 
@@ -172,9 +166,6 @@ class Interval(Struct, frozen=True, kw_only=True):
     unless_protocol: bool
     severity: Severity
     actions: tuple[str, ...]
-    evidence_grade: str
-    status: Status
-    citations: tuple[Citation, ...]
     row: str = ""
 
 

@@ -1,4 +1,4 @@
-"""Which medicines are one too many beside one another, and when they are not, as types. ``duplicates`` reads them."""
+"""Which medicines are one too many beside one another, and when they are not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Literal
 from msgspec import Struct
 
 from knowledge.conditions import Conditions
-from schemas.values import Citation, Severity
+from knowledge.statement import Advised, Statement, Step
+from schemas.values import Severity
 
 Kind = Literal["class", "same"]
 """``class``: two different members. ``same``: one member in two orders."""
@@ -21,30 +22,21 @@ How = Literal[
 """What can be said of two orders: one of them is taken as needed, is a single dose, is injected; they are given in different
 ways; one or both are of a form that lasts; both began at one time with different doses; both are supplies of one medicine;
 one is a supply and the other an order of a patient who is in hospital."""
-Step = Severity | Literal["none"]
-Status = Literal["verified", "unverified"]
 
 
-class DuplicateClass(Struct, frozen=True, kw_only=True):
+class DuplicateClass(Advised, frozen=True, kw_only=True):
     """Medicines of which one is enough. ``grace`` is the time in which a former order may end by itself."""
 
     id: str
     kind: Kind
-    title: str
     members: frozenset[str]
     severity: Severity
     grace: timedelta
     grace_reason: str
     problem: str
-    effect: str
-    actions: tuple[str, ...]
-    patient_explanation: str
-    evidence_grade: str
-    status: Status
-    citations: tuple[Citation, ...]
 
 
-class Allowed(Struct, frozen=True, kw_only=True):
+class Allowed(Statement, frozen=True, kw_only=True):
     """What makes two orders no duplicate (``none``), or one of another severity: ``one`` and ``other`` are the ingredients that
     it is about, None any; all of ``how`` must hold, one of ``words`` must stand in the order of ``one``, and all of ``when``
     hold of it. ``row`` is its place among the rows of its classes."""
@@ -56,9 +48,6 @@ class Allowed(Struct, frozen=True, kw_only=True):
     when: Conditions
     severity: Step
     reason: str
-    evidence_grade: str
-    status: Status
-    citations: tuple[Citation, ...]
     reference: str
 
 

@@ -1,5 +1,5 @@
-"""What rules of blood, liver and heart know beside steps and scores, as types: numbers, and what a long QTc, bleeding and other
-causes of low platelets mean. ``lab_findings`` reads them."""
+"""What rules of blood, liver and heart know beside steps and scores: numbers, and what a long QTc, bleeding and other causes
+of low platelets mean."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Literal
 from msgspec import Struct
 
 from knowledge.conditions import Condition, Conditions
+from knowledge.statement import Advised
 from schemas.values import Citation, Severity
 
 NumberName = Literal[
@@ -29,7 +30,7 @@ class Number(Struct, frozen=True, kw_only=True):
     citations: tuple[Citation, ...]
 
 
-class QtcStep(Struct, frozen=True, kw_only=True):
+class QtcStep(Advised, frozen=True, kw_only=True):
     """A QTc that is ``long``, one that rose, or a ``score`` that is high, with at least so many medicines that prolong QT. The
     rows stand gravest first, and the first that holds counts. ``row`` names it."""
 
@@ -37,16 +38,10 @@ class QtcStep(Struct, frozen=True, kw_only=True):
     medicines_from: int
     when: Conditions
     severity: Severity | None
-    title: str
-    effect: str
-    actions: tuple[str, ...]
-    patient_explanation: str
-    evidence_grade: str
     row: str
-    citations: tuple[Citation, ...]
 
 
-class BleedingStep(Struct, frozen=True, kw_only=True):
+class BleedingStep(Advised, frozen=True, kw_only=True):
     """What shows bleeding with at least ``medicines_from`` ``ingredients``: all that a row names must hold, and the first row
     that does counts."""
 
@@ -56,13 +51,7 @@ class BleedingStep(Struct, frozen=True, kw_only=True):
     transfusions_from: int
     when: Conditions
     severity: Severity
-    title: str
-    effect: str
-    actions: tuple[str, ...]
-    patient_explanation: str
-    evidence_grade: str
     row: str
-    citations: tuple[Citation, ...]
 
 
 class Cause(Struct, frozen=True, kw_only=True):

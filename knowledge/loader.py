@@ -13,29 +13,29 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import get_args
 
-from knowledge.after_stop import read_after_stops
 from knowledge.conditions import Names
-from knowledge.critical import Named, read_critical_reading
-from knowledge.cross_reactivity import read_cross_reactivity
-from knowledge.diagnoses import read_diagnoses
 from knowledge.dose import Way
-from knowledge.dose_findings import read_dose_findings
-from knowledge.doses import Known, read_doses
-from knowledge.duplicates import read_duplicates
-from knowledge.interacting import read_interactions
-from knowledge.kidney_injury import read_kidney_injury
-from knowledge.lab_findings import read_lab_findings
-from knowledge.laboratory import read_analytes, read_limits, read_specimens
-from knowledge.mechanisms import read_mechanisms
-from knowledge.medicines import read_codes, read_names, read_routes, read_salts, read_vehicles, read_words
 from knowledge.model import Knowledge, Place
-from knowledge.opioids import read_opioids
-from knowledge.pharmacology import read_properties
+from knowledge.reading.after_stop import read_after_stops
+from knowledge.reading.allergy import read_cross_reactivity
+from knowledge.reading.critical import read_critical_reading
+from knowledge.reading.diagnoses import read_diagnoses
+from knowledge.reading.dose import Known, read_doses
+from knowledge.reading.dose_findings import read_dose_findings
+from knowledge.reading.duplicate import read_duplicates
+from knowledge.reading.interaction import read_interactions
+from knowledge.reading.kidney_injury import read_kidney_injury
+from knowledge.reading.lab_finding import read_lab_findings
+from knowledge.reading.laboratory import read_analytes, read_limits, read_specimens
+from knowledge.reading.mechanism import read_mechanisms
+from knowledge.reading.medicine import read_codes, read_names, read_routes, read_salts, read_vehicles, read_words
+from knowledge.reading.opioids import read_opioids
+from knowledge.reading.property import read_properties
+from knowledge.reading.sources import KEYS, read_sources
+from knowledge.reading.tables import KnowledgeError
+from knowledge.reading.threshold import read_thresholds
+from knowledge.reading.wording import read_wording
 from knowledge.rxnorm import DRUGS_FILE, NDC_FILE, RxNormTable
-from knowledge.sources import KEYS, read_sources
-from knowledge.tables import KnowledgeError
-from knowledge.thresholds import read_thresholds
-from knowledge.wording import read_wording
 
 FOLDERS = (
     "allergies",
@@ -90,14 +90,14 @@ def load_from(root: Traversable, site: Path | None = None) -> Knowledge:
         kidney_injury=read_kidney_injury(root, sources),
         after_stops=read_after_stops(root, sources, pharmacology.members, ingredients),
         lab_findings=read_lab_findings(root, sources, names, pharmacology),
-        thresholds=read_thresholds(root, sources, names, pharmacology, ingredients, by_name),
-        mechanisms=read_mechanisms(root, sources, pharmacology, ingredients, names, interactions),
-        duplicates=read_duplicates(root, sources, pharmacology, ingredients, names),
+        thresholds=read_thresholds(root, sources, names, pharmacology, by_name),
+        mechanisms=read_mechanisms(root, sources, pharmacology, names, interactions),
+        duplicates=read_duplicates(root, sources, pharmacology, names),
         doses=read_doses(root, sources, Known(ingredients, salts, routes, names)),
         dose_findings=read_dose_findings(root, sources, diagnoses.titles),
         opioids=read_opioids(root, sources, names, ingredients),
-        critical=read_critical_reading(root, sources, Named(pharmacology.members, ingredients, names)),
-        cross_reactivity=read_cross_reactivity(root, sources, pharmacology, ingredients),
+        critical=read_critical_reading(root, sources, pharmacology, names),
+        cross_reactivity=read_cross_reactivity(root, sources, pharmacology),
     )
 
 

@@ -1,4 +1,4 @@
-"""What happens when medicines with certain properties act together, as types. ``mechanisms`` reads them."""
+"""What happens when medicines with certain properties act together."""
 
 from __future__ import annotations
 
@@ -6,19 +6,15 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import product
 from typing import Literal, NamedTuple
 
-from msgspec import Struct
-
 from knowledge.conditions import Conditions
-from schemas.values import SEVERITIES, Citation, Severity
+from knowledge.statement import Advised, Statement, Step, decides_before
+from schemas.values import Severity
 
 Role = Literal["object", "precipitant", "third"]
 ROLES: tuple[Role, ...] = ("object", "precipitant", "third")
-Step = Severity | Literal["none"]
-"""A severity, or that nothing is to be said."""
-Status = Literal["verified", "unverified"]
 
 
-class Context(Struct, frozen=True, kw_only=True):
+class Context(Statement, frozen=True, kw_only=True):
     """What makes a combination more or less grave: when all of ``when`` hold, ``severity``; the reason in a sentence.
     ``problem``: what it then shares with other rules that show the same, over that of the mechanism; empty where it is that."""
 
@@ -26,12 +22,9 @@ class Context(Struct, frozen=True, kw_only=True):
     severity: Step
     problem: str
     reason: str
-    evidence_grade: str
-    status: Status
-    citations: tuple[Citation, ...]
 
 
-class Mechanism(Struct, frozen=True, kw_only=True):
+class Mechanism(Advised, frozen=True, kw_only=True):
     """Medicines that change one another: every object with every precipitant (and every third, where there is one).
 
     ``severity`` holds where no context does. ``problem`` names what it shares with other rules that show the same, empty where
@@ -39,21 +32,14 @@ class Mechanism(Struct, frozen=True, kw_only=True):
     """
 
     id: str
-    title: str
     problem: str
     onc_number: int | None
     members: Mapping[Role, frozenset[str]]
     severity: Severity
     contexts: tuple[Context, ...]
     mechanism: str
-    effect: str
     onset: str
-    actions: tuple[str, ...]
     monitor: tuple[str, ...]
-    patient_explanation: str
-    evidence_grade: str
-    status: Status
-    citations: tuple[Citation, ...]
 
     def problem_under(self, context: Context | None) -> str:
         """What it shares with other rules that show the same, when ``context`` decides."""
@@ -61,7 +47,7 @@ class Mechanism(Struct, frozen=True, kw_only=True):
 
     def graded(self, holding: Iterable[Context]) -> tuple[Step, Context | None]:
         """The severity under the contexts that hold, with the one that decides: one that says ``none``, else the gravest."""
-        gravest = min(holding, key=_rank, default=None)
+        gravest = min(holding, key=lambda each: decides_before(each.severity), default=None)
         return (self.severity, None) if gravest is None else (gravest.severity, gravest)
 
 
@@ -132,7 +118,3 @@ def _combinations(mechanism: Mechanism, ingredients: Collection[str]) -> Iterato
 def _key(combination: Combination) -> tuple[str, str]:
     one, other = sorted((combination.object, combination.precipitant))
     return (one, other)
-
-
-def _rank(context: Context) -> int:
-    return -1 if context.severity == "none" else SEVERITIES.index(context.severity)

@@ -1,4 +1,4 @@
-"""What is known, as types. The data are in the CSV files beside; ``loader`` reads and checks them."""
+"""All that is known, in one type. The data are in the CSV files beside; ``loader`` reads them by way of ``reading``."""
 
 from __future__ import annotations
 
@@ -32,6 +32,8 @@ SpecimenKind = Literal["blood", "urine", "other"]
 Place = Literal["skin", "eye", "ear", "nose", "mouth", "airway", "rectum", "vagina", "surface", "body"]
 """Where a medicine is put: ``airway`` is inhaled, ``surface`` is washed over and out again, ``body`` is everything that is
 swallowed, injected, implanted or meant to go through the skin."""
+WORDS = "text"
+"""The unit of an analyte whose results are words."""
 
 
 _OUTSIDE = ("skin", "eye", "ear")

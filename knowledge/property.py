@@ -1,4 +1,4 @@
-"""What a medicine is and does, as types: a property, and one ingredient's membership of it. ``pharmacology`` reads them."""
+"""What a medicine is and does: a property, and one ingredient's membership of it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from knowledge.statement import Statement
 from schemas.values import Citation
 
 Applies = Literal["systemic", "any"]
@@ -24,7 +25,7 @@ class Property(Struct, frozen=True, kw_only=True):
     citations: tuple[Citation, ...]
 
 
-class Member(Struct, frozen=True, kw_only=True):
+class Member(Statement, frozen=True, kw_only=True):
     """One ingredient that has a property. ``grade`` is empty where the property has none."""
 
     property: str
@@ -32,6 +33,3 @@ class Member(Struct, frozen=True, kw_only=True):
     grade: str
     applies: Applies
     note: str
-    evidence_grade: str
-    status: Literal["verified", "unverified"]
-    citations: tuple[Citation, ...]

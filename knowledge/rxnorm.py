@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from knowledge.tables import SEPARATOR, KnowledgeError
+from knowledge.reading.tables import SEPARATOR, KnowledgeError
 from schemas.values import Quantity
 
 DRUGS_FILE = "rxnorm.csv"

@@ -1,4 +1,4 @@
-"""At which value of a laboratory result a medicine matters, as types. ``thresholds`` reads them."""
+"""At which value of a laboratory result a medicine matters."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Literal
 from msgspec import Struct
 
 from knowledge.conditions import Conditions
+from knowledge.statement import Advised
 from schemas.events import Drawn
 from schemas.values import SEVERITIES, Citation, Severity
 
 Family = Literal[4, 10, 12]
 """4: medicine and value; 10: falling counts; 12: levels and counts that page."""
-Status = Literal["verified", "unverified"]
 
 
-class Step(Struct, frozen=True, kw_only=True):
+class Step(Advised, frozen=True, kw_only=True):
     """One step of a rule: it holds when all of ``when`` hold and none of ``unless`` does. ``medicine`` is a property or an
     ingredient as the data name it, ``ingredients`` who that is.
 
@@ -36,16 +36,9 @@ class Step(Struct, frozen=True, kw_only=True):
     drawn: Drawn
     severity: Severity
     grace: timedelta
-    title: str
-    effect: str
-    actions: tuple[str, ...]
-    patient_explanation: str
-    evidence_grade: str
-    status: Status
-    citations: tuple[Citation, ...]
 
 
-class LiverStep(Struct, frozen=True, kw_only=True):
+class LiverStep(Advised, frozen=True, kw_only=True):
     """A step of liver injury. ``enzyme_over`` (ALT or AST, the higher of the two), ``bilirubin_over`` and
     ``alkaline_phosphatase_under`` are multiples of the upper limit of normal, ``inr_over`` is an INR; None: not asked.
     ``for_over_days``: the enzyme has been so high for longer than this."""
@@ -57,13 +50,6 @@ class LiverStep(Struct, frozen=True, kw_only=True):
     alkaline_phosphatase_under: float | None
     for_over_days: float | None
     severity: Severity
-    title: str
-    effect: str
-    actions: tuple[str, ...]
-    patient_explanation: str
-    evidence_grade: str
-    status: Status
-    citations: tuple[Citation, ...]
 
 
 class ScorePart(Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from knowledge.tables import SEPARATOR, KnowledgeError
+from knowledge.reading.tables import SEPARATOR, KnowledgeError
 
 SOURCES = "sources.csv"
 SHIPPED = Path(str(files("knowledge")))

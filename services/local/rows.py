@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from knowledge.tables import SEPARATOR
+from knowledge.reading.tables import SEPARATOR
 from services.local.knowledge_rows import SHIPPED, SOURCES, Rows, read_all
 
 MARK = "#"

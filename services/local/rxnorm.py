@@ -17,8 +17,8 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.progress import Progress
 
+from knowledge.reading.tables import SEPARATOR
 from knowledge.rxnorm import DRUGS_COLUMNS, DRUGS_FILE, NDC_COLUMNS, NDC_FILE, NONE
-from knowledge.tables import SEPARATOR
 from schemas.values import Quantity
 from services.ingest.terminology.rxnorm_names import read_clinical_drug
 

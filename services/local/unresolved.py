@@ -20,12 +20,12 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from knowledge.laboratory import LocalCodeRow, LoincRow, UnitRow
 from knowledge.loader import load
-from knowledge.medicines import CodeRow, NameRow
 from knowledge.model import Knowledge, plain_name
-from knowledge.tables import Row
-from knowledge.wording import PhraseRow
+from knowledge.reading.laboratory import LocalCodeRow, LoincRow, UnitRow
+from knowledge.reading.medicine import CodeRow, NameRow
+from knowledge.reading.tables import Row
+from knowledge.reading.wording import PhraseRow
 from schemas import codec, topics
 from schemas.events import (
     Administration,

@@ -9,7 +9,7 @@ import pytest
 
 from knowledge.allergy import UNKNOWN
 from knowledge.loader import load, load_from
-from knowledge.tables import KnowledgeError
+from knowledge.reading.tables import KnowledgeError
 from tests.support.knowledge import copy_knowledge
 
 CROSSING = load().cross_reactivity

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from knowledge.loader import load
-from knowledge.tables import KnowledgeError
+from knowledge.reading.tables import KnowledgeError
 from services.local import knowledge as command
 from services.local import knowledge_facts, knowledge_rows
 from services.local.knowledge_rows import Counted, Difference

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from knowledge.loader import load, load_from
-from knowledge.tables import KnowledgeError
+from knowledge.reading.tables import KnowledgeError
 from tests.support.knowledge import copy_knowledge
 
 DIAGNOSES = load().diagnoses

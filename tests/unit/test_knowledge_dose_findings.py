@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from knowledge.dose_findings import FINDINGS, LIVER, NUMBERS, read_dose_findings
+from knowledge.dose_findings import FINDINGS, LIVER, NUMBERS
 from knowledge.loader import load
-from knowledge.sources import read_sources
-from knowledge.tables import KnowledgeError
+from knowledge.reading.dose_findings import read_dose_findings
+from knowledge.reading.sources import read_sources
+from knowledge.reading.tables import KnowledgeError
 from services.local.rows import RowFinder
 from tests.support.knowledge import copy_knowledge
 

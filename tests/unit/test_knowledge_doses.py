@@ -9,7 +9,7 @@ import pytest
 
 from knowledge.dose import HepaticStep, Interval, Limit, RenalStep, amount, band
 from knowledge.loader import load, load_from
-from knowledge.tables import KnowledgeError
+from knowledge.reading.tables import KnowledgeError
 from schemas.values import SEVERITIES
 from tests.support.knowledge import copy_knowledge
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from knowledge.loader import load, load_from, version_of
-from knowledge.tables import KnowledgeError
+from knowledge.reading.tables import KnowledgeError
 from tests.support.knowledge import copy_knowledge
 
 DATA = Path(__file__).parents[2] / "knowledge"
@@ -137,7 +137,7 @@ def test_a_line_number_counts_cells_of_several_lines(root: Path) -> None:
         ("drugs/names_extra.csv", "zz,Simvastatin,rxvigil", "ingredients"),
         ("drugs/codes.csv", "ATC,C10AA01,simvastatin,atc", "code"),
         ("drugs/words.csv", "zz,form,,rxvigil", "meaning"),
-        ("drugs/routes.csv", "patch,topical,skin,x,rxvigil", "acts"),
+        ("drugs/routes.csv", "patch,topical,skin,x,rxvigil", "word"),
     ],
 )
 def test_a_row_that_contradicts_is_refused_with_its_place(root: Path, file: str, row: str, column: str) -> None:

@@ -10,8 +10,9 @@ import pytest
 
 from knowledge.conditions import Condition
 from knowledge.loader import load, load_from
-from knowledge.mechanism import Combination, Context, Mechanism, Mechanisms, Step
-from knowledge.tables import KnowledgeError
+from knowledge.mechanism import Combination, Context, Mechanism, Mechanisms
+from knowledge.reading.tables import KnowledgeError
+from knowledge.statement import Step
 from tests.support.knowledge import copy_knowledge
 
 KNOWLEDGE = load()

@@ -8,7 +8,7 @@ import pytest
 
 from knowledge.loader import load, load_from
 from knowledge.model import Knowledge
-from knowledge.tables import KnowledgeError
+from knowledge.reading.tables import KnowledgeError
 from tests.support.knowledge import copy_knowledge
 
 KNOWLEDGE = load()

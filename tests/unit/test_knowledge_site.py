@@ -8,8 +8,8 @@ import pytest
 
 from knowledge.loader import load, load_from
 from knowledge.model import plain_unit
-from knowledge.sources import KEYS
-from knowledge.tables import KnowledgeError
+from knowledge.reading.sources import KEYS
+from knowledge.reading.tables import KnowledgeError
 from schemas.events import Drug
 from schemas.values import Coding
 from services.ingest.terminology.drugs import DrugResolver

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from knowledge.loader import load, load_from
-from knowledge.tables import KnowledgeError
+from knowledge.reading.tables import KnowledgeError
 from knowledge.threshold import Step, gravest
 from schemas.values import SEVERITIES
 from tests.support.knowledge import SHIPPED, copy_knowledge

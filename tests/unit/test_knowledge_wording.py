@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from knowledge.loader import load
-from knowledge.sources import read_sources
-from knowledge.tables import KnowledgeError
-from knowledge.wording import Wording, read_wording, tokens
+from knowledge.reading.sources import read_sources
+from knowledge.reading.tables import KnowledgeError
+from knowledge.reading.wording import read_wording
+from knowledge.wording import Wording, tokens
 
 HEADERS = {
     "frequencies": "phrase,times,days,sources",

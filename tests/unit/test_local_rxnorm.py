@@ -14,8 +14,8 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from knowledge.loader import load
+from knowledge.reading.tables import KnowledgeError
 from knowledge.rxnorm import RxNormTable
-from knowledge.tables import KnowledgeError
 from schemas.events import Drug, Ingredient
 from schemas.values import Coding, Quantity
 from services.ingest.terminology.drugs import DrugResolver

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from knowledge.diagnoses import Diagnoses
-from knowledge.kidney_injury import CRITERIA, LEVELS, read_kidney_injury
+from knowledge.kidney_injury import CRITERIA, LEVELS
 from knowledge.loader import load
 from knowledge.property import Member
-from knowledge.sources import read_sources
-from knowledge.tables import KnowledgeError
+from knowledge.reading.kidney_injury import read_kidney_injury
+from knowledge.reading.sources import read_sources
+from knowledge.reading.tables import KnowledgeError
 from schemas.alerts import Alert
 from schemas.events import AnyEvent, Condition, LabResult, Observation, Procedure
 from schemas.values import Coding

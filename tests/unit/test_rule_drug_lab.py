@@ -20,6 +20,7 @@ from services.monitor import evaluate
 from services.monitor.evaluate import advance, take_event, take_feedback
 from services.monitor.patient.change import Change
 from services.monitor.patient.state import PatientState
+from services.monitor.rules.critical_lab import CriticalLab
 from services.monitor.rules.drug_lab import OWN_RULE, DrugLab
 from tests.support.clinical import at, lab, order, patient
 
@@ -453,3 +454,52 @@ def test_the_summary_says_value_medicine_and_problem() -> None:
         order(name) for name in ("lisinopril", "spironolactone", "trimethoprim", "tacrolimus", "naproxen", "heparin")
     ]
     assert len(opened(*many, result("potassium", 6.6, 1))["potassium:high"].summary) < 140
+
+
+# --- what the rule of critical values would have said beside it
+
+
+@pytest.mark.parametrize("events", list(permutations([result("potassium", 8.0, 1), result("magnesium", 0.9, 1)])))
+def test_a_tube_with_edta_is_suspected_where_magnesium_is_gone_too(events: tuple[LabResult, ...]) -> None:
+    alert = opened(order("lisinopril"), *events)["potassium:high"]
+    assert alert.severity == "critical", "until a repeat shows otherwise"
+    assert "EDTA" in alert.detail
+    assert alert.actions[0].startswith("Ask for a repeat from a fresh specimen")
+    assert "labs/critical_context.csv#potassium-edta-magnesium" in alert.rows
+
+
+def test_magnesium_that_is_not_so_low_or_of_another_hour_says_nothing_of_the_tube() -> None:
+    high = result("potassium", 8.0, 3)
+    for other in (result("magnesium", 1.0, 3), result("magnesium", 0.9, 1.9), result("magnesium", 0.9, 3.1)):
+        assert "EDTA" not in opened(order("lisinopril"), high, other)["potassium:high"].detail
+
+
+def both_rules(monkeypatch: pytest.MonkeyPatch, *events: AnyEvent) -> dict[tuple[str, str], Alert]:
+    monkeypatch.setattr(evaluate, "RULES", (RULE, CriticalLab()))
+    return {
+        (each.rule, each.subject): each for each in play(patient(-1, birth_date=BORN), *events)[0].open_alerts.values()
+    }
+
+
+BORN = date(1950, 1, 1)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_critically_low_platelets_with_heparin_are_one_alert_as_grave_as_the_value(
+    monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    heparin, low = order("heparin", 2 if late else 0, route="intravenous"), result("platelets", 34, 1)
+    found = both_rules(monkeypatch, *((low, heparin) if late else (heparin, low)))
+    assert {key: alert.severity for key, alert in found.items()} == {("drug-lab", "bleeding"): "critical"}
+    alone = both_rules(monkeypatch, result("platelets", 34, 1))
+    assert {key: alert.severity for key, alert in alone.items()} == {("critical-lab", "platelets:low"): "critical"}
+
+
+def test_critically_low_hemoglobin_is_part_of_the_bleeding_only_where_it_fell(monkeypatch: pytest.MonkeyPatch) -> None:
+    heparin = order("heparin", 0, route="intravenous")
+    fell = both_rules(monkeypatch, heparin, result("hemoglobin", 9.0, 1), result("hemoglobin", 6.2, 2))
+    assert {key: alert.severity for key, alert in fell.items()} == {("drug-lab", "bleeding"): "critical"}
+    low = both_rules(monkeypatch, heparin, result("platelets", 49, 1), result("hemoglobin", 6.2, 2))
+    assert set(low) == {("drug-lab", "bleeding"), ("critical-lab", "hemoglobin:low")}, (
+        "platelets do not tell of hemoglobin"
+    )

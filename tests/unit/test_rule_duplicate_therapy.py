@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from knowledge.loader import load, load_from
-from knowledge.tables import KnowledgeError
+from knowledge.reading.tables import KnowledgeError
 from schemas.alerts import Alert
 from schemas.events import (
     Administration,

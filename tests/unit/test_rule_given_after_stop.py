@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from knowledge.after_stop import FILE, read_after_stops
+from knowledge.after_stop import FILE
 from knowledge.loader import load
-from knowledge.sources import read_sources
-from knowledge.tables import KnowledgeError
+from knowledge.reading.after_stop import read_after_stops
+from knowledge.reading.sources import read_sources
+from knowledge.reading.tables import KnowledgeError
 from schemas.alerts import Alert
 from schemas.events import Administration, AnyEvent, Dispensing, Drug, Ingredient
 from schemas.feedback import Feedback

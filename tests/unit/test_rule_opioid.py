@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from knowledge.loader import load, load_from
 from knowledge.model import Knowledge
 from knowledge.opioids import Kind
-from knowledge.tables import KnowledgeError
+from knowledge.reading.tables import KnowledgeError
 from schemas.alerts import Alert
 from schemas.events import (
     Administration,

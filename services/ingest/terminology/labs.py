@@ -15,8 +15,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from knowledge.laboratory import WORDS
-from knowledge.model import Analyte, Knowledge, SpecimenKind, plain_unit
+from knowledge.model import WORDS, Analyte, Knowledge, SpecimenKind, plain_unit
 from schemas.events import Drawn, MeasuredIn, Remark
 from schemas.values import Coding
 

@@ -45,3 +45,25 @@ def later(time: datetime, span: timedelta) -> datetime:
 def earlier(time: datetime, span: timedelta) -> datetime:
     """``time`` less ``span``, at least the beginning of the calendar."""
     return time - min(span, time - FIRST)
+
+
+def said_at(time: datetime) -> str:
+    """A time in a text for people: ``2026-11-02 11:00 UTC``. One zone, because facts of one alert come in several."""
+    try:
+        time = time.astimezone(UTC)
+    except OverflowError:  # in the first or the last hours of the calendar
+        time = time.replace(tzinfo=UTC)
+    return f"{time:%Y-%m-%d %H:%M} UTC"
+
+
+def said_span(span: timedelta) -> str:
+    """A length of time in a text for people, in the two largest units that matter: ``2 h 55 min``, ``3 d 4 h``."""
+    minutes = round(abs(span) / timedelta(minutes=1))
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days >= 2:
+        return f"{days} d {hours} h" if hours else f"{days} d"
+    hours += days * 24
+    if not hours:
+        return f"{minutes} min"
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"

@@ -22,6 +22,7 @@ from schemas.alerts import Implicated
 from schemas.values import Citation
 from services.monitor.patient.bounds import LAST, ONCE_COUNTS, Need
 from services.monitor.patient.change import Change
+from services.monitor.patient.clock import said_at
 from services.monitor.patient.estimates import in_unit
 from services.monitor.patient.injury import Injury, injury, risen, times
 from services.monitor.patient.kidney import ADULT, schwartz
@@ -231,7 +232,7 @@ def _span(criterion: Criterion) -> str:
 
 
 def _at(result: Result) -> str:
-    return f"{value_of(result)} at {result.at:%Y-%m-%d %H:%M}"
+    return f"{value_of(result)} at {said_at(result.at)}"
 
 
 def _child_filtration(state: PatientState, result: Result) -> float | None:

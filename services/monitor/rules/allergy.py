@@ -16,6 +16,7 @@ from schemas.alerts import Condition
 from schemas.values import SEVERITIES, Citation, Severity
 from services.monitor.patient.bounds import LAST, ONCE_COUNTS
 from services.monitor.patient.change import Change
+from services.monitor.patient.clock import said_at
 from services.monitor.patient.fact import Fact, Given
 from services.monitor.patient.known import known_or
 from services.monitor.patient.order import Order
@@ -197,7 +198,7 @@ def _at_once(met: _Met) -> tuple[str, ...]:
         return ()
     if not met.given:
         return ("Have it withheld until this is decided",)
-    at = f"{met.given[-1].at:%Y-%m-%d %H:%M}"
+    at = said_at(met.given[-1].at)
     return (f"A dose was given at {at}: examine the patient now, and have the next one withheld until this is decided",)
 
 

@@ -17,7 +17,7 @@ from schemas.alerts import Condition as ConditionSaid
 from schemas.events import Procedure
 from schemas.values import SEVERITIES, Citation
 from services.monitor.patient.change import Change
-from services.monitor.patient.clock import later
+from services.monitor.patient.clock import later, said_at
 from services.monitor.patient.known import known_or
 from services.monitor.patient.order import Order
 from services.monitor.patient.state import PatientState
@@ -171,12 +171,16 @@ def _detail(held: _Held, recent: _Recent) -> Iterator[str]:
 
 
 def _listed(what: str, found: Iterable[Procedure]) -> str:
-    at = (f"{known_or(each.start, None):%Y-%m-%d %H:%M}" + (f" ({each.text})" if each.text else "") for each in found)
-    told = ", ".join(at)
+    told = ", ".join(_when(each) + (f" ({each.text})" if each.text else "") for each in found)
     return f"{what} recorded at {told}" if told else ""
+
+
+def _when(procedure: Procedure) -> str:
+    start = known_or(procedure.start, None)
+    return "" if start is None else said_at(start)
 
 
 def _recorded(recent: _Recent) -> Iterator[ConditionSaid]:
     for text, found in (("bleeding recorded", recent.bleeding), ("transfusions recorded", recent.transfusions)):
-        times = ", ".join(f"{known_or(each.start, None):%Y-%m-%d %H:%M}" for each in found)
+        times = ", ".join(map(_when, found))
         yield ConditionSaid(text=text, answer="yes" if found else "unknown", found=times or "none recorded lately")

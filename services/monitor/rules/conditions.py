@@ -16,7 +16,7 @@ from knowledge.model import Knowledge
 from schemas.alerts import Condition as ConditionSaid
 from schemas.alerts import Implicated
 from services.monitor.patient.bounds import Need
-from services.monitor.patient.clock import earlier, later
+from services.monitor.patient.clock import earlier, later, said_at
 from services.monitor.patient.estimates import STEADY, clearance, filtration, in_unit
 from services.monitor.patient.known import known_or
 from services.monitor.patient.order import Order
@@ -361,7 +361,7 @@ def _together(condition: Condition, of: Situation) -> Answer:
 
 def _said(result: Result) -> str:
     written = result.received or f"{result.comparator}{result.value:g} {result.unit}".strip()
-    return f"{written} at {result.at:%Y-%m-%d %H:%M}"
+    return f"{written} at {said_at(result.at)}"
 
 
 def _sex(condition: Condition, state: PatientState) -> Answer:

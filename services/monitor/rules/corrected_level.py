@@ -16,6 +16,7 @@ from schemas.alerts import Condition as ConditionSaid
 from schemas.values import SEVERITIES, Citation, Severity
 from services.monitor.patient.bounds import Need
 from services.monitor.patient.change import Change
+from services.monitor.patient.clock import said_at
 from services.monitor.patient.phenytoin import corrected
 from services.monitor.patient.result import Result
 from services.monitor.patient.state import PatientState
@@ -161,4 +162,4 @@ def _detail(level: Result, found: _Corrected, step: Step) -> Iterator[str]:
 
 
 def _at(result: Result) -> str:
-    return f"{value_of(result)} at {result.at:%Y-%m-%d %H:%M}"
+    return f"{value_of(result)} at {said_at(result.at)}"

@@ -13,6 +13,7 @@ from knowledge.critical import Context, Medicines, Specimen
 from knowledge.model import Knowledge
 from schemas.alerts import Condition as ConditionSaid
 from schemas.alerts import Implicated
+from services.monitor.patient.clock import said_at
 from services.monitor.patient.order import Order
 from services.monitor.patient.result import Result
 from services.monitor.patient.state import PatientState
@@ -65,7 +66,7 @@ def asked_of(contexts: Sequence[Context], value: Value, state: PatientState, kno
 
 def specimen_doubts(analyte: str, direction: str, knowledge: Knowledge) -> list[Context]:
     """The rows by which other results alone, of the same time, say something against the specimen."""
-    rows = knowledge.critical.contexts.get((analyte, direction), ())  # type: ignore[call-overload]
+    rows = knowledge.critical.contexts.get((analyte, direction), ())
     return [
         each
         for each in rows
@@ -105,7 +106,7 @@ def _asked(context: Context, value: Value, state: PatientState, knowledge: Knowl
         earlier = again(value, context.again_within)
         if earlier is None:
             return None
-        conditions.append(_yes("beyond the same limit before", f"{value_of(earlier)} at {earlier.at:%Y-%m-%d %H:%M}"))
+        conditions.append(_yes("beyond the same limit before", f"{value_of(earlier)} at {said_at(earlier.at)}"))
         facts.append(implicate_result(earlier))
     if context.after is not None:
         names = acted(context.after, state, value.shown.at, context.after_for)

@@ -17,6 +17,7 @@ from schemas.alerts import Condition as ConditionSaid
 from schemas.values import SEVERITIES, Citation, Severity
 from services.monitor.patient.bounds import Need
 from services.monitor.patient.change import Change
+from services.monitor.patient.clock import said_at
 from services.monitor.patient.result import Result
 from services.monitor.patient.state import PatientState
 from services.monitor.rules.conditions import Situation, all_hold, answers, earliest, read_by, reads_of
@@ -176,7 +177,7 @@ def _detail(
     yield from _of_specimen(shown, limit.analyte)
     before = next((each for each in reversed(results) if each.at < shown.at and each.sure), None)
     if before is not None:
-        yield f"Before it: {_value(before)} at {before.at:%Y-%m-%d %H:%M}."
+        yield f"Before it: {_value(before)} at {said_at(before.at)}."
     for each in asked:
         if each.holds:
             yield each.context.reason
@@ -212,7 +213,7 @@ def _actions(found: Beyond, asked: Sequence[Asked], named: Sequence[Cause]) -> I
 def _compared(found: Beyond) -> ConditionSaid:
     sign = "<" if found.direction == "low" else ">"
     text = f"{found.limit.analyte} {sign} {_amount(found.bound, found.limit.unit)} ({found.limit.band})"
-    return ConditionSaid(text=text, answer="yes", found=f"{_value(found.shown)} at {found.shown.at:%Y-%m-%d %H:%M}")
+    return ConditionSaid(text=text, answer="yes", found=f"{_value(found.shown)} at {said_at(found.shown.at)}")
 
 
 def _people(band: str) -> str:

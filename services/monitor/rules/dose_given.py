@@ -14,6 +14,7 @@ from msgspec import Struct
 from knowledge.dose import Amount, Interval, Limit
 from schemas.values import SEVERITIES, Citation, Severity
 from services.monitor.patient.bounds import LAST, ONCE_COUNTS
+from services.monitor.patient.clock import said_at, said_span
 from services.monitor.patient.estimates import in_unit
 from services.monitor.patient.fact import Fact, Given
 from services.monitor.patient.medicines import OrderNames
@@ -219,9 +220,8 @@ def _too_soon(interval: Interval, doses: Sequence[_Dose], recent: Sequence[_Dose
             if interval.unless_protocol and "cancer" in view.groups:
                 severity = at_most(severity, "high")
                 why = ("whether it is part of a protocol against cancer",)
-            hours = apart / timedelta(hours=1)
-            words = f"given again after {hours:.0f} hours, its label: one dose in {interval.min_interval_d:g} days"
-            ratio = round(interval.min_interval_d / (hours / 24), 6)
+            words = f"given again after {said_span(apart)}, its label: one dose in {interval.min_interval_d:g} days"
+            ratio = round(timedelta(days=interval.min_interval_d) / apart, 6)
             yield _Case(doses=(one, other), severity=severity, words=words, ratio=ratio, row=interval, why=why)
 
 
@@ -248,7 +248,7 @@ def _finding(ingredient: str, case: _Case, view: View) -> Finding:
     orders = {id(each.order): each.order for each in case.doses if each.order is not None}
     cited: tuple[Citation, ...] = (*(case.row.citations if case.row is not None else ()), *text.citations)
     waits = [each.until for each in case.asked if each.until is not None]
-    times = ", ".join(f"{each.at:%Y-%m-%d %H:%M}" for each in case.doses)
+    times = ", ".join(said_at(each.at) for each in case.doses)
     why = f" Not known: {'; '.join(case.why)}." if case.why else ""
     return Finding(
         subject=f"{ingredient}:given",

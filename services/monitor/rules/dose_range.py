@@ -14,6 +14,7 @@ from knowledge.dose import Limit
 from knowledge.model import Knowledge
 from schemas.values import Citation
 from services.monitor.patient.change import Change
+from services.monitor.patient.clock import said_at
 from services.monitor.patient.estimates import in_unit
 from services.monitor.patient.state import PatientState
 from services.monitor.rules.conditions import earliest, said
@@ -116,7 +117,7 @@ def _finding(ingredient: str, cases: Sequence[Case], view: View) -> Finding:
 
 def _detail(ingredient: str, case: Case, others: Sequence[Case], view: View) -> Iterator[str]:
     yield f"{ingredient}: {case.words}."
-    listed = (f"{order.label} {order.dosage}".strip() + f" from {order.starts:%Y-%m-%d %H:%M}" for order in case.orders)
+    listed = (f"{order.label} {order.dosage}".strip() + f" from {said_at(order.starts)}" for order in case.orders)
     yield f"Ordered: {'; '.join(listed)}."
     for each in dict.fromkeys(other.words for other in others):
         yield f"Also: {each}."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import timedelta
 
 from msgspec.structs import replace
 
@@ -13,6 +12,7 @@ from knowledge.model import Knowledge
 from knowledge.threshold import Step
 from schemas.alerts import Implicated
 from services.monitor.patient.bounds import LAST
+from services.monitor.patient.clock import said_at, said_span
 from services.monitor.patient.estimates import clearance, filtration, unsteady
 from services.monitor.patient.result import Result
 from services.monitor.patient.state import PatientState
@@ -43,8 +43,8 @@ def told(
     since = min(each.began for each in equal)
     opens = min(each.began + min(each.waits, LAST - each.began) for each in equal)
     doubts = list(_doubted(part, state, knowledge))
-    first = (drawn.level.what_to_do,) if drawn is not None and drawn.early else ()
-    first += tuple(action for each, _ in doubts for action in each.actions)
+    early = (drawn.level.what_to_do,) if drawn is not None and drawn.early else ()
+    first = (*early, *(action for each, _ in doubts for action in each.actions))
     cited = (
         *(c for each in equal for c in each.step.citations),
         *(drawn.level.citations if drawn is not None else ()),
@@ -81,8 +81,11 @@ def _doubted(part: str, state: PatientState, knowledge: Knowledge) -> Iterator[t
     newest = next((each for each in reversed(state.results.get(analyte, ())) if each.measured), None)
     if newest is None:
         return
-    then = Situation(state=replace(state, clock=newest.at), knowledge=knowledge)
-    for each in specimen_doubts(analyte, direction, knowledge):
+    doubts = specimen_doubts(analyte, direction, knowledge)
+    names = {condition.name for each in doubts for condition in each.when}
+    by_then = {name: tuple(each for each in state.results.get(name, ()) if each.at <= newest.at) for name in names}
+    then = Situation(state=replace(state, clock=newest.at, results=by_then), knowledge=knowledge)
+    for each in doubts:
         of_others = answers(each.when, then)
         if all_hold(of_others):
             yield each, tuple(fact for answer in of_others for fact in answer.facts)
@@ -176,19 +179,18 @@ def _spoiled(held: Held, state: PatientState) -> Iterator[str]:
 def _since(held: Held, state: PatientState) -> str:
     name, starts = held.taken.ingredient, held.taken.starts
     if not held.taken.orders:
-        return f"{name} was given at {starts:%Y-%m-%d %H:%M} without an order in force"
+        return f"{name} was given at {said_at(starts)} without an order in force"
     given = last_dose(name, state.clock, state)
-    last = "" if given is None else f", last given at {given.at:%Y-%m-%d %H:%M}"
+    last = "" if given is None else f", last given at {said_at(given.at)}"
     begins = "begins" if starts > state.clock else "since"
-    return f"{name} {begins} {starts:%Y-%m-%d %H:%M}{last}"
+    return f"{name} {begins} {said_at(starts)}{last}"
 
 
 def _timing(drawn: Drawn) -> str:
     if drawn.after is None:
         return "When the last dose before the sample was given is not known."
-    hours = drawn.after / timedelta(hours=1)
     early = " That is too soon to say how high it stays." if drawn.early else ""
-    return f"The sample was drawn {hours:.3g} h after the last dose that is known.{early}"
+    return f"The sample was drawn {said_span(drawn.after)} after the last dose that is known.{early}"
 
 
 def _before(held: Held, state: PatientState) -> Iterator[str]:
@@ -202,7 +204,7 @@ def _before(held: Held, state: PatientState) -> Iterator[str]:
                 course = (
                     "it is getting worse" if outward > 0 else "it is getting better" if outward < 0 else "no change"
                 )
-                yield f"Before that: {value_of(sure[-2])} at {sure[-2].at:%Y-%m-%d %H:%M}; {course}."
+                yield f"Before that: {value_of(sure[-2])} at {said_at(sure[-2].at)}; {course}."
             return
 
 

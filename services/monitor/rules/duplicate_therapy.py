@@ -11,11 +11,13 @@ from datetime import datetime, timedelta
 from itertools import combinations
 from typing import NamedTuple
 
-from knowledge.duplicate import Allowed, DuplicateClass, Step
+from knowledge.duplicate import Allowed, DuplicateClass
 from knowledge.model import Knowledge
+from knowledge.statement import Step
 from schemas.values import SEVERITIES, Citation, Severity
 from services.monitor.patient.bounds import LAST
 from services.monitor.patient.change import Change
+from services.monitor.patient.clock import said_at
 from services.monitor.patient.fact import Fact, Given
 from services.monitor.patient.medicines import OrderNames
 from services.monitor.patient.order import Order, thing_key
@@ -268,14 +270,13 @@ def _given_of_each(pairs: Iterable[_Pair], state: PatientState) -> tuple[Fact[Gi
 def _detail(pair: _Pair, orders: Sequence[Order], given: Sequence[Fact[Given]], asked: Sequence[Answer]) -> str:
     unknown = sorted({each.condition.text for each in asked if each.holds is None})
     listed = "; ".join(
-        f"{order.label} {order.dosage}".strip() + f" from {order.starts:%Y-%m-%d %H:%M}{_end(order)}"
-        for order in orders
+        f"{order.label} {order.dosage}".strip() + f" from {said_at(order.starts)}{_end(order)}" for order in orders
     )
     parts = [
         pair.of.effect,
         pair.judged.row.reason if pair.judged.row is not None else "",
-        f"In force together since {pair.since:%Y-%m-%d %H:%M}: {listed}",
-        f"Given: {'; '.join(f'{dose.what.label} at {dose.at:%Y-%m-%d %H:%M}' for dose in given)}" if given else "",
+        f"In force together since {said_at(pair.since)}: {listed}",
+        f"Given: {'; '.join(f'{dose.what.label} at {said_at(dose.at)}' for dose in given)}" if given else "",
         "Times are told by days only, so that the first and the last day are not counted"
         if any(map(_by_days, orders))
         else "",
@@ -286,4 +287,4 @@ def _detail(pair: _Pair, orders: Sequence[Order], given: Sequence[Fact[Given]], 
 
 
 def _end(order: Order) -> str:
-    return f" to {order.end:%Y-%m-%d %H:%M}" if order.end is not None else ""
+    return f" to {said_at(order.end)}" if order.end is not None else ""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from schemas.alerts import Alert, Implicated
+from services.monitor.patient.clock import said_at
 from services.monitor.patient.order import Order
 from services.monitor.patient.result import Result
 from services.monitor.patient.state import PatientState
@@ -17,7 +20,7 @@ def implicate_order(order: Order) -> Implicated:
         source=order.source,
         record_id=order.record_id,
         version=order.version,
-        label=" ".join(part for part in (order.label, order.dosage, order.route) if part),
+        label=_ordered(order),
         at=order.first_seen if order.kind == "dispensing" else order.starts,
         until=order.end,
     )
@@ -36,6 +39,12 @@ def implicate_result(result: Result) -> Implicated:
         unit=result.unit,
         received=result.received,
     )
+
+
+def _ordered(order: Order) -> str:
+    """Medicine, instruction and route; a route that the instruction names already ("intravenously") is not said twice."""
+    named = re.search(rf"(?<!\w){re.escape(order.route)}(?:ly)?(?!\w)", order.dosage, re.IGNORECASE)
+    return " ".join(filter(None, (order.label, order.dosage, "" if named else order.route)))
 
 
 def why_ended(alert: Alert, state: PatientState) -> str:
@@ -68,5 +77,5 @@ def _newer(fact: Implicated, state: PatientState) -> str:
             newest = next((each for each in reversed(results) if each.measured), None)
             if newest is None:
                 return f"There is no valid {analyte} result left."
-            return f"Newest {analyte}: {value_of(newest)} at {newest.at.isoformat()}."
+            return f"Newest {analyte}: {value_of(newest)} at {said_at(newest.at)}."
     return ""

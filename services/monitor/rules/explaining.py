@@ -13,6 +13,7 @@ from msgspec import Struct
 from knowledge.critical import Explanation, Medicines
 from schemas.alerts import Implicated
 from services.monitor.patient.bounds import LAST, ONCE_COUNTS
+from services.monitor.patient.clock import said_at
 from services.monitor.patient.fact import Fact, Given
 from services.monitor.patient.order import Order
 from services.monitor.patient.state import PatientState
@@ -65,7 +66,7 @@ def in_words(found: Sequence[Cause]) -> Iterator[str]:
     for how in hows:
         names = ", ".join(cause.ingredient for cause in found if cause.how == how)
         yield f"Could explain it: {names} ({how})."
-    given = [f"{cause.ingredient} at {cause.given:%Y-%m-%d %H:%M}" for cause in found if cause.given is not None]
+    given = [f"{cause.ingredient} at {said_at(cause.given)}" for cause in found if cause.given is not None]
     if given:
         yield f"Last given: {', '.join(given)}."
     unknown = [cause.ingredient for cause in found if cause.given is None]

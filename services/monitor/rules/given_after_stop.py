@@ -18,6 +18,7 @@ from schemas.alerts import Implicated
 from schemas.values import SEVERITIES, Citation, Origin, Severity
 from services.monitor.patient.bounds import INFUSION_COUNTS, LAST, ONCE_COUNTS
 from services.monitor.patient.change import Change
+from services.monitor.patient.clock import said_at, said_span
 from services.monitor.patient.fact import Fact, Given
 from services.monitor.patient.medicines import OrderNames
 from services.monitor.patient.order import Order
@@ -191,7 +192,7 @@ def _finding(part: str, ingredients: Sequence[str], wrong: Sequence[_Wrong], row
     names = " / ".join(ingredients) or part
     stop = gravest.stop
     since = wrong[0].at
-    summary = f"{names} {gravest.what} at {gravest.at:%Y-%m-%d %H:%M}, after its order was {stop.by} at {stop.at:%Y-%m-%d %H:%M}"
+    summary = f"{names} {gravest.what} at {said_at(gravest.at)}, after its order was {stop.by} at {said_at(stop.at)}"
     return Finding(
         subject=part,
         severity=severity,
@@ -217,17 +218,16 @@ def _finding(part: str, ingredients: Sequence[str], wrong: Sequence[_Wrong], row
 def _detail(wrong: Sequence[_Wrong], row: AfterStop) -> Iterator[str]:
     yield row.harm
     for each in wrong:
-        late = each.at - each.stop.at
-        hours = late / timedelta(hours=1)
-        yield f"{each.label} was {each.what} {hours:.3g} h after its order {each.order.record_id} was {each.stop.by}."
+        late = said_span(each.at - each.stop.at)
+        yield f"{each.label} was {each.what} {late} after its order {each.order.record_id} was {each.stop.by}."
         if each.stop.known > each.at:
-            yield f"The stop was recorded only at {each.stop.known:%Y-%m-%d %H:%M}, after that."
+            yield f"The stop was recorded only at {said_at(each.stop.known)}, after that."
     yield "No other order of it was in force then. Not known: whether somebody asked for it by word of mouth."
 
 
 def _said(each: _Wrong, row: AfterStop) -> ConditionSaid:
     minutes = row.charting // timedelta(minutes=1)
-    found = f"{each.stop.by} at {each.stop.at:%Y-%m-%d %H:%M}, {each.what} at {each.at:%Y-%m-%d %H:%M}"
+    found = f"{each.stop.by} at {said_at(each.stop.at)}, {each.what} at {said_at(each.at)}"
     return ConditionSaid(text=f"more than {minutes} minutes after the stop", answer="yes", found=found)
 
 

@@ -19,7 +19,7 @@ from schemas.alerts import Condition as ConditionSaid
 from schemas.values import Citation, Severity
 from services.monitor.patient.bounds import Need
 from services.monitor.patient.change import Change
-from services.monitor.patient.clock import earlier
+from services.monitor.patient.clock import earlier, said_at
 from services.monitor.patient.known import known_or
 from services.monitor.patient.result import Result
 from services.monitor.patient.state import PatientState
@@ -228,7 +228,7 @@ def _detail(judged: _Judged, named: tuple[str, ...], state: PatientState, knowle
         yield f"In force: {', '.join(named)}, since {min(run.starts for run in judged.had):%Y-%m-%d}; flushes count."
     else:
         ended = max(run.until for run in judged.had if run.until is not None)
-        yield f"The last heparin known ended {ended:%Y-%m-%d %H:%M}; platelets can fall, and clots form, after that."
+        yield f"The last heparin known ended {said_at(ended)}; platelets can fall, and clots form, after that."
     instead = _changed_over(judged, state, knowledge)
     if instead:
         yield f"Given instead: {', '.join(instead)}."
@@ -251,7 +251,7 @@ def _bands(score: Score, knowledge: Knowledge) -> str:
 
 
 def _at(result: Result) -> str:
-    return f"{value_of(result)} at {result.at:%Y-%m-%d %H:%M}"
+    return f"{value_of(result)} at {said_at(result.at)}"
 
 
 def _scored(score: Score) -> Iterator[ConditionSaid]:

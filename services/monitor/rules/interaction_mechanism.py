@@ -13,8 +13,9 @@ from datetime import datetime
 from itertools import groupby, product
 from typing import NamedTuple
 
-from knowledge.mechanism import Combination, Context, Mechanism, Role, Step
+from knowledge.mechanism import Combination, Context, Mechanism, Role
 from knowledge.model import Knowledge
+from knowledge.statement import Step
 from schemas.values import SEVERITIES, Citation
 from services.monitor.patient.change import Change
 from services.monitor.patient.order import Order

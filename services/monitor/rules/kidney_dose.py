@@ -17,6 +17,7 @@ from schemas.alerts import Condition as ConditionSaid
 from schemas.values import SEVERITIES, Citation, Severity
 from services.monitor.patient.bounds import LAST
 from services.monitor.patient.change import Change
+from services.monitor.patient.clock import said_at
 from services.monitor.patient.estimates import STEADY
 from services.monitor.patient.order import Order
 from services.monitor.patient.result import Result
@@ -234,7 +235,7 @@ def _detail(ingredient: str, case: _Case, newest: Result | None) -> Iterator[str
     else:
         yield f"On dialysis: {ingredient}: {case.met.words}."
     if newest is not None:
-        yield f"Creatinine {value_of(newest)} at {newest.at:%Y-%m-%d %H:%M}, {_which_came_later(order, newest)}."
+        yield f"Creatinine {value_of(newest)} at {said_at(newest.at)}, {_which_came_later(order, newest)}."
     if found is not None and found.course != "steady":
         better = "rising, so the kidney is worse than the estimate says"
         worse = "falling, so the kidney may be better than the estimate says"
@@ -252,7 +253,7 @@ def _sentence(words: str) -> str:
 
 
 def _which_came_later(order: Order, newest: Result) -> str:
-    begins = f"{order.starts:%Y-%m-%d %H:%M}"
+    begins = said_at(order.starts)
     if newest.at > order.starts:
         return f"after the order of {begins}: the kidney has changed under it"
     return f"known before the order of {begins}"

@@ -20,6 +20,7 @@ from schemas.alerts import Condition as ConditionSaid
 from schemas.values import SEVERITIES, Citation, Severity
 from services.monitor.patient.bounds import LAST
 from services.monitor.patient.change import Change
+from services.monitor.patient.clock import said_at
 from services.monitor.patient.fact import Fact, Measure
 from services.monitor.patient.state import PatientState
 from services.monitor.rules.conditions import earliest, said
@@ -118,7 +119,7 @@ def _in_words(state: PatientState) -> Fact[Measure] | None:
 
 def _observed(observed: Fact[Measure], knowledge: Knowledge) -> _Liver | None:
     score = observed.what.value
-    at = f"at {observed.at:%Y-%m-%d %H:%M}"
+    at = f"at {said_at(observed.at)}"
     if score is None:
         named = _CLASS.search(observed.what.text)
         if named is None:

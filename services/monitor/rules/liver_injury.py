@@ -18,7 +18,7 @@ from schemas.alerts import Condition as ConditionSaid
 from schemas.values import SEVERITIES, Citation, Severity
 from services.monitor.patient.bounds import LAST, Need
 from services.monitor.patient.change import Change
-from services.monitor.patient.clock import earlier
+from services.monitor.patient.clock import earlier, said_at
 from services.monitor.patient.liver import pattern, r_value
 from services.monitor.patient.order import Order
 from services.monitor.patient.result import Result
@@ -292,7 +292,7 @@ def _course(tests: _Tests, state: PatientState) -> Iterator[str]:
 
 
 def _at(result: Result) -> str:
-    return f"{value_of(result)} at {result.at:%Y-%m-%d %H:%M}"
+    return f"{value_of(result)} at {said_at(result.at)}"
 
 
 def _asked(step: LiverStep, tests: _Tests) -> Iterator[ConditionSaid]:

@@ -12,7 +12,7 @@ from knowledge.opioids import ROLES, SCREENS, Advice, Fact, Screen
 from schemas.alerts import Implicated
 from schemas.values import SEVERITIES, Citation, Origin, Severity
 from services.monitor.patient.bounds import LAST
-from services.monitor.patient.clock import later
+from services.monitor.patient.clock import later, said_at
 from services.monitor.patient.morphine_equivalents import Counted, Total
 from services.monitor.patient.result import Result
 from services.monitor.patient.state import PatientState
@@ -68,7 +68,7 @@ def _sedation(therapy: Therapy) -> Case | None:
     highest, level = therapy.total(therapy.clock), _caution(therapy)
     began = therapy.since(advice.gap) if therapy.home else None
     new = began is not None and therapy.clock < _after(began, advice)
-    breathing = "not known or not slow" if slow is None else f"{slow.what.value:g} a minute at {_time(slow.at)}"
+    breathing = "not known or not slow" if slow is None else f"{slow.what.value:g} a minute at {said_at(slow.at)}"
     facts: dict[Fact, tuple[bool, str]] = {
         "slow-breathing": (slow is not None, breathing),
         "high-dose": (level is not None and highest.least >= level.mme_a_day, _mme(highest.least)),
@@ -132,7 +132,7 @@ def _tolerance(therapy: Therapy) -> Case | None:
         advice=advice,
         uses=uses,
         summary=f"{names[:1].upper()}{names[1:]}{form}{much}: {advice.title} in the week before",
-        detail=[f"It is there since {_time(since)}. {_before(tolerated, week, since)}"],
+        detail=[f"It is there since {said_at(since)}. {_before(tolerated, week, since)}"],
         since=since,
         facts=facts,
         severity=advice.severity,
@@ -346,7 +346,3 @@ def _mme(value: float) -> str:
 
 def _day(time: datetime) -> str:
     return f"{time:%Y-%m-%d}"
-
-
-def _time(time: datetime) -> str:
-    return f"{time:%Y-%m-%d %H:%M}"

@@ -17,6 +17,7 @@ from schemas.alerts import Condition as ConditionSaid
 from schemas.alerts import Implicated
 from schemas.values import SEVERITIES, Citation, Severity
 from services.monitor.patient.change import Change
+from services.monitor.patient.clock import said_at
 from services.monitor.patient.fact import Fact, Measure
 from services.monitor.patient.known import known_or
 from services.monitor.patient.order import Order
@@ -273,7 +274,7 @@ def _detail(step: QtcStep, heart: _Heart, score: Score, state: PatientState, kno
     for name in _ELECTROLYTES:
         newest = state.newest(name)
         if newest is not None and newest.sure:
-            yield f"{name.capitalize()} {newest.value:g} {newest.unit} at {newest.at:%Y-%m-%d %H:%M}."
+            yield f"{name.capitalize()} {newest.value:g} {newest.unit} at {said_at(newest.at)}."
     unknown = [name for name in _ELECTROLYTES if (each := state.newest(name)) is None or not each.sure]
     unknown += [] if heart.qtc is not None else ["a QTc of now"]
     unknown += [] if heart.qrs is not None or heart.qtc is None else ["the width of QRS"]
@@ -283,7 +284,7 @@ def _detail(step: QtcStep, heart: _Heart, score: Score, state: PatientState, kno
 
 
 def _said(qtc: _Qtc) -> str:
-    return " ".join(filter(None, (f"{qtc.milliseconds:.0f} ms", qtc.method, f"at {qtc.at:%Y-%m-%d %H:%M}")))
+    return " ".join(filter(None, (f"{qtc.milliseconds:.0f} ms", qtc.method, f"at {said_at(qtc.at)}")))
 
 
 def _asked(heart: _Heart, score: Score) -> Iterator[ConditionSaid]:

@@ -16,6 +16,7 @@ from schemas.alerts import Condition as ConditionSaid
 from schemas.values import SEVERITIES, Citation
 from services.monitor.patient.bounds import Need
 from services.monitor.patient.change import Change
+from services.monitor.patient.clock import said_at, said_span
 from services.monitor.patient.result import Result
 from services.monitor.patient.state import PatientState
 from services.monitor.rules.conditions import Answer, Situation, answers, earliest, read_by, reads_of, said
@@ -117,9 +118,9 @@ def _finding(rise: _Rise, asked: Sequence[Answer], state: PatientState, knowledg
 
 
 def _summary(rise: _Rise, named: Sequence[Cause]) -> str:
-    hours = (rise.newest.at - rise.lowest.at) / timedelta(hours=1)
+    took = said_span(rise.newest.at - rise.lowest.at)
     title = rise.row.title[:1].upper() + rise.row.title[1:]
-    told = f"{title}: from {value_of(rise.lowest)} to {value_of(rise.newest)} in {hours:.3g} h"
+    told = f"{title}: from {value_of(rise.lowest)} to {value_of(rise.newest)} in {took}"
     whole = f"{told}; with {', '.join(cause.ingredient for cause in named)}" if named else told
     return whole if len(whole) <= _SUMMARY else told[:_SUMMARY]
 
@@ -155,7 +156,7 @@ def _hours(row: TooFast) -> int:
 
 
 def _at(result: Result) -> str:
-    return f"{value_of(result)} at {result.at:%Y-%m-%d %H:%M}"
+    return f"{value_of(result)} at {said_at(result.at)}"
 
 
 def _value(result: Result) -> float:

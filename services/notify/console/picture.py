@@ -47,7 +47,7 @@ def analyte(lab: Lab) -> str:
 
 def how(medicine: Medicine) -> str:
     """Dose and route; a route that the dose names already is not said twice."""
-    named = re.search(rf"(?<!\w){re.escape(medicine.route)}(?!\w)", medicine.dosage, re.IGNORECASE)
+    named = re.search(rf"(?<!\w){re.escape(medicine.route)}(?:ly)?(?!\w)", medicine.dosage, re.IGNORECASE)
     return ", ".join(filter(None, (medicine.dosage, "" if named else medicine.route)))
 
 

@@ -1,50 +1,39 @@
-"""Reads what rules of blood, liver and heart know beside steps and scores (``drug_labs/``) into the types of ``lab_finding``."""
+"""Reads what rules of blood, liver and heart know beside steps and scores: ``drug_labs/``."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from importlib.resources.abc import Traversable
-from typing import Any, Literal, TypeVar, get_args
+from typing import Literal, get_args
 
-from knowledge.conditions import Conditions, Names, parsed
+from knowledge.conditions import Names
 from knowledge.lab_finding import BleedingStep, Cause, LabFindings, Met, Number, NumberName, QtcStep, Unit
-from knowledge.pharmacology import Pharmacology
-from knowledge.sources import Sources
-from knowledge.tables import Row, Table, read
+from knowledge.reading.cells import conditions
+from knowledge.reading.property import Pharmacology
+from knowledge.reading.sources import Sources
+from knowledge.reading.tables import AdvisedRow, StatementRow, Table, read
 from schemas.values import Severity
 
 NUMBERS, QTC, BLEEDING, CAUSES = (f"drug_labs/{name}.csv" for name in ("numbers", "qtc", "bleeding", "heparin_causes"))
 
-RowT = TypeVar("RowT", bound=Row)
 
-
-class _Graded(Row, frozen=True, kw_only=True):
-    evidence_grade: str
-    status: Literal["verified", "unverified"]
-    author: str
-
-
-class NumberRow(_Graded, frozen=True, kw_only=True):
+class NumberRow(StatementRow, frozen=True, kw_only=True):
     name: NumberName
     value: float
     unit: Unit
     note: str
 
 
-class QtcRow(_Graded, frozen=True, kw_only=True):
+class QtcRow(AdvisedRow, frozen=True, kw_only=True):
     """``severity`` is absent where the band of the score says it."""
 
     met: Met
     medicines_from: int
     when: tuple[str, ...] = ()
     severity: Severity | None = None
-    title: str
-    effect: str
-    actions: tuple[str, ...]
-    patient_explanation: str
 
 
-class BleedingRow(_Graded, frozen=True, kw_only=True):
+class BleedingRow(AdvisedRow, frozen=True, kw_only=True):
     """``medicine`` are properties; ``bleeding`` asks for bleeding on record."""
 
     medicine: tuple[str, ...]
@@ -53,13 +42,9 @@ class BleedingRow(_Graded, frozen=True, kw_only=True):
     transfusions_from: int | None = None
     when: tuple[str, ...] = ()
     severity: Severity
-    title: str
-    effect: str
-    actions: tuple[str, ...]
-    patient_explanation: str
 
 
-class CauseRow(_Graded, frozen=True, kw_only=True):
+class CauseRow(StatementRow, frozen=True, kw_only=True):
     when: tuple[str, ...]
     title: str
 
@@ -80,40 +65,22 @@ def read_lab_findings(root: Traversable, sources: Sources, names: Names, known: 
 
 
 def _numbers(table: Table[NumberRow], sources: Sources) -> dict[str, Number]:
-    found: dict[str, Number] = {}
+    table.each_of("name", get_args(NumberName))
     for row in table.rows:
-        if row.name in found or row.value <= 0:
-            raise table.error(row, "name", f"{row.name!r} is there twice, or is not more than nothing")
-        found[row.name] = Number(value=row.value, unit=row.unit, citations=sources.citations(row.sources))
-    missing = [name for name in get_args(NumberName) if name not in found]
-    if missing:
-        raise table.error(table.rows[-1], "name", f"there is no row for {', '.join(missing)}")
-    return found
-
-
-def _conditions(row: Any, table: Table[RowT], names: Names) -> Conditions:
-    try:
-        return parsed(row.when, names)
-    except ValueError as error:
-        raise table.error(row, "when", str(error)) from error
+        if row.value <= 0:
+            raise table.error(row, "name", f"{row.name!r} is not more than nothing")
+    return {row.name: sources.made(Number, row) for row in table.rows}
 
 
 def _qtc(row: QtcRow, table: Table[QtcRow], sources: Sources, names: Names) -> QtcStep:
     if (row.severity is None) != (row.met == "score"):
         raise table.error(row, "severity", "the band of a score says how grave it is, and the row of every other")
     when = "|".join(row.when)
-    return QtcStep(
-        met=row.met,
-        medicines_from=row.medicines_from,
-        when=_conditions(row, table, names),
-        severity=row.severity,
-        title=row.title,
-        effect=row.effect,
-        actions=row.actions,
-        patient_explanation=row.patient_explanation,
-        evidence_grade=row.evidence_grade,
+    return sources.made(
+        QtcStep,
+        row,
+        when=conditions(table, row, "when", names),
         row=f"{QTC}#{row.met},{row.medicines_from},{when}".rstrip(","),
-        citations=sources.citations(row.sources),
     )
 
 
@@ -126,20 +93,14 @@ def _bleeding(
     if row.bleeding is None and row.transfusions_from is None and not row.when:
         raise table.error(row, "when", "nothing is asked: the medicine alone would be enough")
     asked = f"{row.bleeding or ''},{row.transfusions_from or ''},{'|'.join(row.when)}"
-    return BleedingStep(
+    return sources.made(
+        BleedingStep,
+        row,
         ingredients=_members(row.medicine, known),
-        medicines_from=row.medicines_from,
         bleeding=row.bleeding is not None,
         transfusions_from=row.transfusions_from or 0,
-        when=_conditions(row, table, names),
-        severity=row.severity,
-        title=row.title,
-        effect=row.effect,
-        actions=row.actions,
-        patient_explanation=row.patient_explanation,
-        evidence_grade=row.evidence_grade,
+        when=conditions(table, row, "when", names),
         row=f"{BLEEDING}#{'|'.join(row.medicine)},{row.medicines_from},{asked}".rstrip(","),
-        citations=sources.citations(row.sources),
     )
 
 
@@ -148,7 +109,7 @@ def _members(properties: Collection[str], known: Pharmacology) -> frozenset[str]
 
 
 def _cause(row: CauseRow, table: Table[CauseRow], sources: Sources, names: Names) -> Cause:
-    found = _conditions(row, table, names)
+    found = conditions(table, row, "when", names)
     if len(found) != 1:
         raise table.error(row, "when", "a cause is one condition")
-    return Cause(when=found[0], title=row.title, citations=sources.citations(row.sources))
+    return sources.made(Cause, row, when=found[0])

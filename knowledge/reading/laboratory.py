@@ -1,4 +1,4 @@
-"""What is measured, in what and in which units, and when a value is critical: ``labs/``."""
+"""Reads what is measured, in what and in which units, and when a value is critical: ``labs/``."""
 
 from __future__ import annotations
 
@@ -9,17 +9,15 @@ from typing import Literal
 from msgspec import convert
 from msgspec.structs import replace
 
-from knowledge.model import Advice, Analyte, Band, CriticalLimit, SpecimenKind, plain_unit
-from knowledge.sources import Sources
-from knowledge.tables import Row, Table, read
+from knowledge.model import WORDS, Advice, Analyte, Band, CriticalLimit, SpecimenKind, plain_unit
+from knowledge.reading.cells import check_known
+from knowledge.reading.sources import Sources
+from knowledge.reading.tables import Row, Table, read
 from schemas.events import Drawn, MeasuredIn
 from schemas.values import SEVERITIES, Severity
 
 _DIGITS = 3
 """Significant digits of a limit that was published in another unit: the published ones have no more."""
-
-WORDS = "text"
-"""The unit of an analyte whose results are words."""
 
 
 class AnalyteRow(Row, frozen=True, kw_only=True):
@@ -108,14 +106,10 @@ def read_analytes(
     table = sources.checked(read(root, "labs/analytes.csv", AnalyteRow))
     units = sources.checked(read(root, "labs/units.csv", UnitRow))
     spelled = _spellings(sources.checked(read(root, "labs/spellings.csv", SpellingRow)), units)
-    by_name: dict[str, Analyte] = {}
-    for row in table.rows:
-        if row.name in by_name:
-            raise table.error(row, "name", f"{row.name!r} is there twice")
-        by_name[row.name] = _analyte(row, table, units, spelled)
+    table.each_once("name")
+    by_name = {row.name: _analyte(row, table, units, spelled) for row in table.rows}
     for unit in units.rows:
-        if unit.analyte not in by_name:
-            raise units.error(unit, "analyte", f"{unit.analyte!r} is not in analytes.csv")
+        check_known(units, unit, "analyte", by_name, "analytes.csv")
     codes = sources.checked(read(root, "labs/loinc.csv", LoincRow))
     local = sources.checked(read(root, "labs/local_codes.csv", LocalCodeRow))
     return _by_code(codes, by_name), _by_local_code(local, by_name)
@@ -178,24 +172,19 @@ def _factors(
 
 
 def _by_code(codes: Table[LoincRow], by_name: Mapping[str, Analyte]) -> Mapping[str, Analyte]:
-    by_code: dict[str, Analyte] = {}
+    codes.each_once("code")
     for row in codes.rows:
-        if row.analyte not in by_name:
-            raise codes.error(row, "analyte", f"{row.analyte!r} is not in analytes.csv")
-        if row.code in by_code:
-            raise codes.error(row, "code", f"{row.code} is there twice")
+        check_known(codes, row, "analyte", by_name, "analytes.csv")
         if "loinc" in row.sources and not _check_digit_fits(row.code):
             raise codes.error(row, "code", f"{row.code} is no LOINC code: its check digit is wrong")
-        by_code[row.code] = _as_coded(by_name[row.analyte], row)
-    return by_code
+    return {row.code: _as_coded(by_name[row.analyte], row) for row in codes.rows}
 
 
 def _by_local_code(codes: Table[LocalCodeRow], by_name: Mapping[str, Analyte]) -> Mapping[tuple[str, str], Analyte]:
     by_code: dict[tuple[str, str], Analyte] = {}
     for row in codes.rows:
         key = (row.system.lower(), row.code)
-        if row.analyte not in by_name:
-            raise codes.error(row, "analyte", f"{row.analyte!r} is not in analytes.csv")
+        check_known(codes, row, "analyte", by_name, "analytes.csv")
         if key in by_code:
             raise codes.error(row, "code", f"{row.code} of {row.system} is there twice")
         by_code[key] = _as_coded(by_name[row.analyte], row)
@@ -225,18 +214,13 @@ def read_limits(
     """The limits by analyte and band, in the analyte's unit."""
     table = sources.checked(read(root, "labs/critical_limits.csv", LimitRow))
     sources.checked(read(root, "labs/left_out.csv", LeftOutRow))
+    table.each_once("analyte", "band", "direction")
     found: dict[tuple[str, str], dict[str, LimitRow]] = {}
     for row in table.rows:
-        if row.analyte not in analytes:
-            raise table.error(row, "analyte", f"{row.analyte!r} is not in analytes.csv")
+        check_known(table, row, "analyte", analytes, "analytes.csv")
         if plain_unit(row.unit) not in analytes[row.analyte].factors:
             raise table.error(row, "unit", f"{row.unit!r} is no unit of {row.analyte} in units.csv")
-        of_band = found.setdefault((row.analyte, row.band), {})
-        if row.direction in of_band:
-            raise table.error(
-                row, "direction", f"a {row.direction} limit of {row.analyte} for {row.band} is there twice"
-            )
-        of_band[row.direction] = row
+        found.setdefault((row.analyte, row.band), {})[row.direction] = row
     limits = {key: _limit(analytes[key[0]], key[1], rows, sources) for key, rows in found.items()}
     for row in table.rows:
         limit = limits[row.analyte, row.band]

@@ -1,16 +1,16 @@
-"""What medicines are and do: ``properties/``, one file a subject."""
+"""Reads what medicines are and do: ``properties/``, one file a subject."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
 from importlib.resources.abc import Traversable
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from knowledge.model import plain_name
 from knowledge.property import Applies, Member, Property
-from knowledge.sources import Sources
-from knowledge.tables import Row, Table, read
+from knowledge.reading.cells import check_plain
+from knowledge.reading.sources import Sources
+from knowledge.reading.tables import Row, StatementRow, Table, read
 
 FOLDER = "properties"
 _GRADES = re.compile(r"\bgrades: ([a-z_|]+)\.?$")
@@ -27,7 +27,7 @@ class PropertyRow(Row, frozen=True, kw_only=True):
     author: str
 
 
-class MemberRow(Row, frozen=True, kw_only=True):
+class MemberRow(StatementRow, frozen=True, kw_only=True):
     """An ingredient that has the property."""
 
     ingredient: str
@@ -35,9 +35,6 @@ class MemberRow(Row, frozen=True, kw_only=True):
     grade: str = ""
     applies: Applies = "systemic"
     note: str = ""
-    evidence_grade: str
-    status: Literal["verified", "unverified"]
-    author: str
 
 
 class LeftOutRow(Row, frozen=True, kw_only=True):
@@ -49,11 +46,22 @@ class LeftOutRow(Row, frozen=True, kw_only=True):
 
 
 class Pharmacology(NamedTuple):
-    """``members``: by property and ingredient; ``of``: the properties of an ingredient."""
+    """``members``: by property and ingredient; ``of``: the properties of an ingredient; ``ingredients``: all that a name stands
+    for, with a property or without."""
 
     kinds: Mapping[str, Property]
     members: Mapping[str, Mapping[str, Member]]
     of: Mapping[str, frozenset[str]]
+    ingredients: Collection[str]
+
+    def who(self, name: str) -> Collection[str]:
+        """The members of a property, which stands over an ingredient of the same name, or the ingredient. Raises
+        ``ValueError`` for any other name."""
+        if name in self.kinds:
+            return self.members[name]
+        if name in self.ingredients:
+            return (name,)
+        raise ValueError(f"{name!r} is no property of properties/properties.csv and no ingredient of drugs/")
 
 
 def read_properties(root: Traversable, sources: Sources, ingredients: Collection[str]) -> Pharmacology:
@@ -63,17 +71,17 @@ def read_properties(root: Traversable, sources: Sources, ingredients: Collection
     members: dict[str, dict[str, Member]] = {each: {} for each in kinds}
     for subject in sorted(subjects | _files(root)):
         table = sources.checked(read(root, f"{FOLDER}/{subject}.csv", MemberRow))
+        table.each_once("property", "ingredient")
         for row in table.rows:
             _check(row, table, kinds.get(row.property), subject, ingredients)
-            if row.ingredient in members[row.property]:
-                raise table.error(row, "ingredient", f"{row.ingredient!r} is there twice as {row.property}")
             members[row.property][row.ingredient] = _member(row, sources)
     _check_left_out(sources.checked(read(root, f"{FOLDER}/left_out.csv", LeftOutRow)), members)
     of: dict[str, set[str]] = {}
     for each, have_it in members.items():
         for ingredient in have_it:
             of.setdefault(ingredient, set()).add(each)
-    return Pharmacology(kinds, members, {ingredient: frozenset(each) for ingredient, each in of.items()})
+    by_ingredient = {ingredient: frozenset(each) for ingredient, each in of.items()}
+    return Pharmacology(kinds, members, by_ingredient, ingredients)
 
 
 def _files(root: Traversable) -> set[str]:
@@ -84,22 +92,14 @@ def _files(root: Traversable) -> set[str]:
 
 def _kinds(table: Table[PropertyRow], sources: Sources) -> Mapping[str, Property]:
     kinds: dict[str, Property] = {}
+    table.each_once("id")
     for row in table.rows:
-        if row.id in kinds:
-            raise table.error(row, "id", f"{row.id!r} is there twice")
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", row.id):
             raise table.error(row, "id", f"{row.id!r} is not in lower case with hyphens between words")
         grades = _GRADES.search(row.meaning)
         if "grades:" in row.meaning and grades is None:
             raise table.error(row, "meaning", "names its grades at the end as 'grades: strong|moderate|weak'")
-        kinds[row.id] = Property(
-            id=row.id,
-            subject=row.subject,
-            title=row.title,
-            meaning=row.meaning,
-            grades=tuple(grades[1].split("|")) if grades else (),
-            citations=sources.citations(row.sources),
-        )
+        kinds[row.id] = sources.made(Property, row, grades=tuple(grades[1].split("|")) if grades else ())
     return kinds
 
 
@@ -110,8 +110,7 @@ def _check(
         raise table.error(row, "property", f"{row.property!r} is not in properties.csv")
     if kind.subject != subject:
         raise table.error(row, "property", f"members of {row.property!r} stand in {kind.subject}.csv")
-    if row.ingredient != plain_name(row.ingredient):
-        raise table.error(row, "ingredient", f"is to be written {plain_name(row.ingredient)!r}")
+    check_plain(table, row, "ingredient")
     if row.ingredient not in ingredients:
         raise table.error(row, "ingredient", f"{row.ingredient!r} is no ingredient of a name in drugs/")
     if kind.grades and row.grade not in kind.grades:
@@ -127,13 +126,4 @@ def _check_left_out(table: Table[LeftOutRow], members: Mapping[str, Mapping[str,
 
 
 def _member(row: MemberRow, sources: Sources) -> Member:
-    return Member(
-        property=row.property,
-        ingredient=row.ingredient,
-        grade=row.grade,
-        applies=row.applies,
-        note=row.note,
-        evidence_grade=row.evidence_grade,
-        status=row.status,
-        citations=sources.citations(row.sources),
-    )
+    return sources.made(Member, row)

@@ -1,12 +1,12 @@
-"""The largest doses, what kidney and liver change of them, and what is not for every day: ``dosing/``."""
+"""Reads the largest doses, what kidney and liver change of them, and what is not for every day: ``dosing/``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from importlib.resources.abc import Traversable
-from typing import Any, Literal, NamedTuple, TypeVar, get_args
+from typing import Any, Literal, NamedTuple, TypeVar
 
-from knowledge.conditions import Conditions, Names, parsed
+from knowledge.conditions import Names
 from knowledge.dose import (
     NO_SALT,
     Amount,
@@ -21,33 +21,30 @@ from knowledge.dose import (
     Kind,
     Limit,
     OpioidLevel,
-    Range,
     RenalStep,
-    Status,
     StepKind,
     Way,
     amount,
     band,
 )
-from knowledge.model import RouteWord, Salt, plain_name
-from knowledge.sources import Sources
-from knowledge.tables import Row, RowT, Table, read
+from knowledge.model import RouteWord, Salt
+from knowledge.reading.cells import check_known, check_plain, conditions, grouped, meant, words
+from knowledge.reading.sources import Sources
+from knowledge.reading.tables import Row, RowT, StatementRow, Table, read
 from schemas.values import Severity
 
 FOLDER = "dosing"
 ValueT = TypeVar("ValueT")
+StatedT = TypeVar("StatedT", Limit, RenalStep, HepaticStep, Interval, Equivalent)
 
 
-class _Stated(Row, frozen=True, kw_only=True):
+class _Stated(StatementRow, frozen=True, kw_only=True):
     """A statement about one ingredient. Empty ``ways``: every systemic one."""
 
     ingredient: str
     ways: tuple[str, ...] = ()
     severity: Severity
     actions: tuple[str, ...]
-    evidence_grade: str
-    status: Status
-    author: str
 
 
 class LimitRow(_Stated, frozen=True, kw_only=True):
@@ -91,7 +88,7 @@ class IntervalRow(_Stated, frozen=True, kw_only=True):
     unless_protocol: bool
 
 
-class OpioidRow(Row, frozen=True, kw_only=True):
+class OpioidRow(StatementRow, frozen=True, kw_only=True):
     """Without a ``factor`` the ``note`` says why."""
 
     ingredient: str
@@ -99,19 +96,13 @@ class OpioidRow(Row, frozen=True, kw_only=True):
     unit: Literal["mg", "mcg/h"]
     factor: float | None = None
     note: str = ""
-    evidence_grade: str
-    status: Status
-    author: str
 
 
-class LevelRow(Row, frozen=True, kw_only=True):
+class LevelRow(StatementRow, frozen=True, kw_only=True):
     level: str
     mme_a_day: float
     severity: Severity
     actions: tuple[str, ...]
-    evidence_grade: str
-    status: Status
-    author: str
 
 
 class WayRow(Row, frozen=True, kw_only=True):
@@ -177,7 +168,7 @@ class _Reader:
     def limit(self, row: LimitRow, table: Table[LimitRow]) -> Limit:
         self._ingredient(row, table)
         self._precise(row, table)
-        most = self._amount(row, table, "max")
+        most = _amount(row, table, "max")
         if (most is None) != (row.kind == "contraindicated"):
             raise table.error(row, "max", "every kind but 'contraindicated' has a maximum, and that has none")
         if most is not None and most.per_hour != (row.kind == "rate"):
@@ -188,25 +179,22 @@ class _Reader:
             raise table.error(
                 row, "graver_from", "a multiple above 1 of the maximum, where something graver than the row is left"
             )
-        return Limit(
-            precise=row.precise,
-            form=row.form,
-            kind=row.kind,
+        return self._sources.made(
+            Limit,
+            row,
+            ways=words(table, row, "ways", Way),
             max=most,
-            when=self._when(row, table),
-            indication=row.indication,
-            graver_from=row.graver_from,
+            when=conditions(table, row, "when", self._known.names),
             row=_reference(table, row, "precise", "ways", "form", "kind", "max", "when", "indication"),
-            **self._stated(row, table),
         )
 
     def renal(self, row: RenalRow, table: Table[RenalRow]) -> RenalStep:
         if not row.range and "dialysis" not in row.when:
             raise table.error(row, "range", "is empty only where 'when' says dialysis")
-        return RenalStep(
-            formula=row.formula,
-            range=self._band(row, table),
-            indication=row.indication,
+        return self._sources.made(
+            RenalStep,
+            row,
+            range=meant(table, row, "range", _if_any(band)),
             row=_reference(table, row, "ways", "form", "formula", "range", "indication", "when", "step"),
             **self._step(row, table),
         )
@@ -214,8 +202,10 @@ class _Reader:
     def hepatic(self, row: HepaticRow, table: Table[HepaticRow]) -> HepaticStep:
         if not row.child_pugh:
             raise table.error(row, "child_pugh", "names no class")
-        return HepaticStep(
-            child_pugh=_among(row, table, "child_pugh", ChildPugh),
+        return self._sources.made(
+            HepaticStep,
+            row,
+            child_pugh=words(table, row, "child_pugh", ChildPugh),
             row=_reference(table, row, "ways", "form", "child_pugh", "when", "step"),
             **self._step(row, table),
         )
@@ -223,19 +213,18 @@ class _Reader:
     def interval(self, row: IntervalRow, table: Table[IntervalRow]) -> Interval:
         self._ingredient(row, table)
         self._precise(row, table)
-        least, most = self._amount(row, table, "dose_from"), self._amount(row, table, "dose_to")
+        least, most = _amount(row, table, "dose_from"), _amount(row, table, "dose_to")
         if most is not None and (least is None or most.value < least.value):
             raise table.error(row, "dose_to", "is there only beside a dose_from, and not below it")
         if row.min_interval_d <= 1:
             raise table.error(row, "min_interval_d", "what is for every day has no interval")
-        return Interval(
-            precise=row.precise,
+        return self._sources.made(
+            Interval,
+            row,
+            ways=words(table, row, "ways", Way),
             dose_from=least,
             dose_to=most,
-            min_interval_d=row.min_interval_d,
-            unless_protocol=row.unless_protocol,
             row=_reference(table, row, "precise", "ways", "dose_from", "dose_to"),
-            **self._stated(row, table),
         )
 
     def opioid(self, row: OpioidRow, table: Table[OpioidRow]) -> Equivalent:
@@ -244,63 +233,35 @@ class _Reader:
             raise table.error(row, "note", "says why there is no factor")
         if row.factor is not None and row.factor <= 0:
             raise table.error(row, "factor", "a factor is more than nothing; without one the cell is empty")
-        return Equivalent(
-            ingredient=row.ingredient,
-            ways=_among(row, table, "ways", Way),
-            unit=row.unit,
-            factor=row.factor,
-            note=row.note,
-            citations=self._sources.citations(row.sources),
-        )
+        return self._sources.made(Equivalent, row, ways=words(table, row, "ways", Way))
 
     def level(self, row: LevelRow, table: Table[LevelRow]) -> OpioidLevel:
         if row.mme_a_day <= 0:
             raise table.error(row, "mme_a_day", "a level is more than nothing")
-        return OpioidLevel(
-            level=row.level,
-            mme_a_day=row.mme_a_day,
-            severity=row.severity,
-            actions=row.actions,
-            citations=self._sources.citations(row.sources),
-        )
+        return self._sources.made(OpioidLevel, row)
 
     def way(self, row: WayRow, table: Table[WayRow]) -> tuple[str, Way]:
-        if row.word not in self._known.routes:
-            raise table.error(row, "word", f"{row.word!r} is not in drugs/routes.csv")
+        check_known(table, row, "word", self._known.routes, "drugs/routes.csv")
         return row.word, row.way
 
-    def _stated(self, row: _Stated, table: Table[Any]) -> dict[str, Any]:
-        return {
-            "ingredient": row.ingredient,
-            "ways": _among(row, table, "ways", Way),
-            "severity": row.severity,
-            "actions": row.actions,
-            "evidence_grade": row.evidence_grade,
-            "status": row.status,
-            "citations": self._sources.citations(row.sources),
-        }
-
     def _step(self, row: _StepRow, table: Table[Any]) -> dict[str, Any]:
+        """What a step has not from its row as it stands."""
         self._ingredient(row, table)
-        single, daily = self._amount(row, table, "max_single"), self._amount(row, table, "max_daily")
+        single, daily = _amount(row, table, "max_single"), _amount(row, table, "max_daily")
         numbers = (single, daily, row.min_interval_h)
         if any(each is not None for each in numbers) != (row.step == "limit"):
             raise table.error(row, "step", "a limit, and no other step, has a maximum or an interval")
         if row.min_interval_h is not None and row.min_interval_h <= 0:
             raise table.error(row, "min_interval_h", "an interval is more than nothing")
         return {
-            **self._stated(row, table),
-            "form": row.form,
-            "when": self._when(row, table),
-            "step": row.step,
+            "ways": words(table, row, "ways", Way),
+            "when": conditions(table, row, "when", self._known.names),
             "max_single": single,
             "max_daily": daily,
-            "min_interval_h": row.min_interval_h,
         }
 
     def _ingredient(self, row: _Stated | OpioidRow, table: Table[Any]) -> None:
-        if row.ingredient != plain_name(row.ingredient):
-            raise table.error(row, "ingredient", f"is to be written {plain_name(row.ingredient)!r}")
+        check_plain(table, row, "ingredient")
         if row.ingredient not in self._known.ingredients:
             raise table.error(
                 row, "ingredient", f"{row.ingredient!r} is no ingredient that a name in drugs/ stands for"
@@ -310,18 +271,6 @@ class _Reader:
         salts = {salt.precise for salt in self._known.salts.get(row.ingredient, ())}
         if row.precise and row.precise not in {*salts, NO_SALT}:
             raise table.error(row, "precise", f"{row.precise!r} is no salt of {row.ingredient!r} in drugs/salts.csv")
-
-    def _amount(self, row: Row, table: Table[Any], column: str) -> Amount | None:
-        return _read(row, table, column, amount)
-
-    def _band(self, row: RenalRow, table: Table[RenalRow]) -> Range | None:
-        return _read(row, table, "range", band)
-
-    def _when(self, row: LimitRow | _StepRow, table: Table[Any]) -> Conditions:
-        try:
-            return parsed(row.when, self._known.names)
-        except ValueError as error:
-            raise table.error(row, "when", str(error)) from error
 
 
 _KEY = (
@@ -338,25 +287,13 @@ def _reference(table: Table[Any], row: _Stated, *columns: str) -> str:
     return f"{table.file}#{','.join((row.ingredient, *said))}"
 
 
-def _read(row: Row, table: Table[Any], column: str, meaning: Callable[[str], ValueT]) -> ValueT | None:
-    text = getattr(row, column)
-    try:
-        return meaning(text) if text else None
-    except ValueError as error:
-        raise table.error(row, column, str(error)) from error
+def _amount(row: Row, table: Table[Any], column: str) -> Amount | None:
+    return meant(table, row, column, _if_any(amount))
 
 
-def _among(row: Row, table: Table[Any], column: str, words: Any) -> frozenset[Any]:
-    """The words of a cell, all of which the literal type ``words`` has."""
-    for word in getattr(row, column):
-        if word not in get_args(words):
-            raise table.error(row, column, f"{word!r} is none of {', '.join(get_args(words))}")
-    return frozenset(getattr(row, column))
+def _if_any(meaning: Callable[[str], ValueT]) -> Callable[[str], ValueT | None]:
+    return lambda text: meaning(text) if text else None
 
 
-def _by_ingredient(values: list[ValueT]) -> Mapping[str, tuple[ValueT, ...]]:
-    found: dict[str, tuple[ValueT, ...]] = {}
-    for value in values:
-        ingredient: str = value.ingredient  # type: ignore[attr-defined]
-        found[ingredient] = (*found.get(ingredient, ()), value)
-    return found
+def _by_ingredient(values: list[StatedT]) -> Mapping[str, tuple[StatedT, ...]]:
+    return grouped((value.ingredient, value) for value in values)

@@ -1,4 +1,4 @@
-"""Pairs of classes, their members and what holds for single combinations: ``interactions/``."""
+"""Reads pairs of classes, their members and what holds for single combinations: ``interactions/``."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from knowledge.model import Interaction, InteractionPair, plain_name
-from knowledge.sources import Sources
-from knowledge.tables import Row, Table, read
+from knowledge.model import Interaction, InteractionPair
+from knowledge.reading.cells import check_known, check_plain
+from knowledge.reading.sources import Sources
+from knowledge.reading.tables import Row, StatementRow, Table, read
 from schemas.values import SEVERITIES, Severity
 
 Interactions = Mapping[tuple[str, str], tuple[Interaction, ...]]
@@ -33,19 +34,16 @@ class PairRow(Row, frozen=True, kw_only=True):
     author: str
 
 
-class MemberRow(Row, frozen=True, kw_only=True):
+class MemberRow(StatementRow, frozen=True, kw_only=True):
     """``severity`` says that combinations with this member are milder than the pair."""
 
     pair: str
     side: Literal["object", "precipitant"]
     ingredient: str
     severity: Severity | None = None
-    evidence_grade: str
-    status: Literal["verified", "unverified"]
-    author: str
 
 
-class CombinationRow(Row, frozen=True, kw_only=True):
+class CombinationRow(StatementRow, frozen=True, kw_only=True):
     """What holds for one object and precipitant, over what the members say. ``none``: it does not fire.
     A combination with a ``max_daily_mg`` does not need its precipitant among the members."""
 
@@ -54,10 +52,7 @@ class CombinationRow(Row, frozen=True, kw_only=True):
     precipitant: str
     severity: Severity | Literal["none"] | None = None
     max_daily_mg: float | None = None
-    evidence_grade: str
     reason: str
-    status: Literal["verified", "unverified"]
-    author: str
 
 
 class LeftOutRow(Row, frozen=True, kw_only=True):
@@ -87,20 +82,7 @@ def read_interactions(root: Traversable, sources: Sources) -> tuple[Interactions
 
 
 def _pair(row: PairRow, sources: Sources) -> InteractionPair:
-    return InteractionPair(
-        id=row.id,
-        title=row.title,
-        severity=row.severity,
-        evidence_grade=row.evidence_grade,
-        mechanism=row.mechanism,
-        effect=row.effect,
-        actions=row.actions,
-        patient_explanation=row.patient_explanation,
-        citations=sources.citations(row.sources),
-        systemic_only=row.systemic_only,
-        object_class=row.object_class,
-        precipitant_class=row.precipitant_class,
-    )
+    return sources.made(InteractionPair, row)
 
 
 def _of_pair(
@@ -160,15 +142,15 @@ def _partners(interactions: Interactions) -> Partners:
 def _check(
     pairs: Table[PairRow], members: Table[MemberRow], combinations: Table[CombinationRow], left_out: Table[LeftOutRow]
 ) -> None:
-    ids = _checked_pairs(pairs)
+    pairs.each_once("id")
+    ids = {pair.id for pair in pairs.rows}
     seen = _checked_members(members, ids)
     for pair in pairs.rows:
         for side in ("object", "precipitant"):
             if not any(key[:2] == (pair.id, side) for key in seen):
                 raise pairs.error(pair, "id", f"{pair.id!r} has no {side} in members.csv")
     for row in combinations.rows:
-        if row.pair not in ids:
-            raise combinations.error(row, "pair", f"{row.pair!r} is not in pairs.csv")
+        check_known(combinations, row, "pair", ids, "pairs.csv")
         if (row.pair, "object", row.object) not in seen:
             raise combinations.error(row, "object", f"{row.object!r} is no object of {row.pair!r} in members.csv")
         if row.max_daily_mg is None and (row.pair, "precipitant", row.precipitant) not in seen:
@@ -176,30 +158,14 @@ def _check(
         if row.max_daily_mg is not None and row.max_daily_mg <= 0:
             raise combinations.error(row, "max_daily_mg", "a daily dose is more than nothing")
     for out in left_out.rows:
-        if out.pair not in ids:
-            raise left_out.error(out, "pair", f"{out.pair!r} is not in pairs.csv")
+        check_known(left_out, out, "pair", ids, "pairs.csv")
         if (out.pair, out.side, out.ingredient) in seen:
             raise left_out.error(out, "ingredient", f"{out.ingredient!r} is a member in members.csv")
 
 
-def _checked_pairs(pairs: Table[PairRow]) -> set[str]:
-    ids: set[str] = set()
-    for pair in pairs.rows:
-        if pair.id in ids:
-            raise pairs.error(pair, "id", f"{pair.id!r} is there twice")
-        ids.add(pair.id)
-    return ids
-
-
 def _checked_members(members: Table[MemberRow], ids: set[str]) -> set[tuple[str, str, str]]:
-    seen: set[tuple[str, str, str]] = set()
+    members.each_once("pair", "side", "ingredient")
     for member in members.rows:
-        key = (member.pair, member.side, member.ingredient)
-        if member.pair not in ids:
-            raise members.error(member, "pair", f"{member.pair!r} is not in pairs.csv")
-        if key in seen:
-            raise members.error(member, "ingredient", f"{member.ingredient!r} is there twice")
-        if member.ingredient != plain_name(member.ingredient):
-            raise members.error(member, "ingredient", f"is to be written {plain_name(member.ingredient)!r}")
-        seen.add(key)
-    return seen
+        check_known(members, member, "pair", ids, "pairs.csv")
+        check_plain(members, member, "ingredient")
+    return {(member.pair, member.side, member.ingredient) for member in members.rows}

@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Collection
 from importlib.resources.abc import Traversable
 from typing import Generic, TypeVar, get_type_hints
 
 import msgspec
 from msgspec import Struct
+
+from knowledge.statement import Status
 
 SEPARATOR = "|"
 """Between the parts of a cell that holds several."""
@@ -30,6 +33,23 @@ class Row(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sources: tuple[str, ...]
 
 
+class StatementRow(Row, frozen=True, kw_only=True):
+    """A line that states something of patients or medicines: what a ``Statement`` rests on, and who wrote the line."""
+
+    evidence_grade: str
+    status: Status
+    author: str
+
+
+class AdvisedRow(StatementRow, frozen=True, kw_only=True):
+    """A line with what an alert says, as in ``Advised``."""
+
+    title: str
+    effect: str
+    actions: tuple[str, ...]
+    patient_explanation: str
+
+
 RowT = TypeVar("RowT", bound=Struct)
 
 
@@ -43,6 +63,23 @@ class Table(Generic[RowT]):
         """The fault of one cell."""
         at = next(i for i, each in enumerate(self.rows) if each is row)
         return KnowledgeError(*self._places[at], column, problem)
+
+    def each_once(self, *columns: str) -> None:
+        """Refuses two rows that say the same in all of these columns."""
+        seen: set[tuple[object, ...]] = set()
+        for row in self.rows:
+            key = tuple(getattr(row, column) for column in columns)
+            if key in seen:
+                said = ", ".join(SEPARATOR.join(cell) if isinstance(cell, tuple) else str(cell) for cell in key)
+                raise self.error(row, columns[-1], f"{said!r} is there twice")
+            seen.add(key)
+
+    def each_of(self, column: str, expected: Collection[str]) -> None:
+        """Refuses a column that has not each of ``expected`` once."""
+        self.each_once(column)
+        missing = [each for each in expected if each not in {getattr(row, column) for row in self.rows}]
+        if missing:
+            raise self.error(self.rows[-1], column, f"there is no row for {', '.join(missing)}")
 
     def under(self, over: Table[RowT], key: tuple[str, ...]) -> Table[RowT]:
         """These rows but for those that ``over`` has a row of the same ``key`` for, then the rows of ``over``."""

@@ -8,12 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Literal
+from typing import Any, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, convert
+from msgspec.structs import asdict
 
-from knowledge.tables import Row, RowT, Table, read
+from knowledge.reading.tables import Row, RowT, Table, read
+from knowledge.statement import Status
 from schemas.values import Citation
+
+KindT = TypeVar("KindT", bound=Struct)
 
 KEYS = {
     "sources.csv": ("id",),
@@ -42,7 +46,7 @@ class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     url: str = ""
     date: str
     licence: str
-    status: Literal["verified", "unverified"]
+    status: Status
 
 
 class Sources:
@@ -51,9 +55,8 @@ class Sources:
     def __init__(self, table: Table[Source], site: Path | None = None) -> None:
         self._site = site
         self._citations: dict[str, Citation] = {}
+        table.each_once("id")
         for row in table.rows:
-            if row.id in self._citations:
-                raise table.error(row, "id", f"{row.id!r} is there twice")
             self._citations[row.id] = Citation(id=row.id, text=row.text, url=row.url, status=row.status)
 
     def checked(self, table: Table[RowT]) -> Table[RowT]:
@@ -71,6 +74,14 @@ class Sources:
     def citations(self, ids: Iterable[str]) -> tuple[Citation, ...]:
         """The citations of ids that ``checked`` has seen."""
         return tuple(self._citations[each] for each in ids)
+
+    def made(self, kind: type[KindT], row: Row, /, **more: Any) -> KindT:
+        """A ``kind`` of what ``row`` has under the same names, of its citations and of ``more``, which stands over the row.
+
+        Each value is checked against its type: one that does not fit is a slip of the reader, not of the data.
+        """
+        assert more.keys() <= set(kind.__struct_fields__), f"{kind.__name__} has no {more.keys()}"
+        return convert({**asdict(row), "citations": self.citations(row.sources), **more}, kind)
 
 
 def read_sources(root: Traversable, site: Path | None = None) -> Sources:

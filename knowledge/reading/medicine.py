@@ -1,4 +1,4 @@
-"""Names, codes, vehicles, words and routes of medicines: ``drugs/``."""
+"""Reads names, codes, vehicles, words and routes of medicines: ``drugs/``."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from importlib.resources.abc import Traversable
 from typing import Literal
 
 from knowledge.model import Place, RouteWord, Salt, Word, WordKind, plain_name
-from knowledge.sources import Sources
-from knowledge.tables import Row, read
+from knowledge.reading.cells import check_plain
+from knowledge.reading.sources import Sources
+from knowledge.reading.tables import Row, read
 
 
 class NameRow(Row, frozen=True, kw_only=True):
@@ -66,49 +67,38 @@ def read_names(root: Traversable, sources: Sources) -> Mapping[str, tuple[str, .
     names: dict[str, tuple[str, ...]] = {}
     for file in ("drugs/names.csv", "drugs/names_extra.csv"):
         table = sources.checked(read(root, file, NameRow))
-        own: set[str] = set()
+        table.each_once("name")
         for row in table.rows:
-            if row.name != plain_name(row.name):
-                raise table.error(row, "name", f"is to be written {plain_name(row.name)!r}")
-            if row.name in own:
-                raise table.error(row, "name", f"{row.name!r} is there twice")
+            check_plain(table, row, "name")
             if not row.ingredients or any(each != plain_name(each) for each in row.ingredients):
                 raise table.error(row, "ingredients", "names of ingredients in lower case, separated by '|'")
-            own.add(row.name)
             names[row.name] = row.ingredients
     return names
 
 
 def read_codes(root: Traversable, sources: Sources) -> Mapping[tuple[str, str], str]:
     table = sources.checked(read(root, "drugs/codes.csv", CodeRow))
-    codes: dict[tuple[str, str], str] = {}
+    table.each_once("system", "code")
     for row in table.rows:
-        if (row.system, row.code) in codes:
-            raise table.error(row, "code", f"{row.system} {row.code} is there twice")
         if row.system == "NDC" and not (row.code.isdecimal() and len(row.code) in (9, 11)):
             raise table.error(row, "code", "an NDC is 11 digits, or 9 for every package of a product, without hyphens")
-        codes[row.system, row.code] = row.name
-    return codes
+    return {(row.system, row.code): row.name for row in table.rows}
 
 
 def read_vehicles(root: Traversable, sources: Sources) -> frozenset[str]:
     table = sources.checked(read(root, "drugs/vehicles.csv", VehicleRow))
     for row in table.rows:
-        if row.name != plain_name(row.name):
-            raise table.error(row, "name", f"is to be written {plain_name(row.name)!r}")
+        check_plain(table, row, "name")
     return frozenset(row.name for row in table.rows)
 
 
 def read_words(root: Traversable, sources: Sources) -> Mapping[str, Word]:
     table = sources.checked(read(root, "drugs/words.csv", WordRow))
-    words: dict[str, Word] = {}
+    table.each_once("word")
     for row in table.rows:
-        if row.word in words:
-            raise table.error(row, "word", f"{row.word!r} is there twice")
         if (row.kind == "form") != bool(row.meaning):
             raise table.error(row, "meaning", "a form word, and no other, says which dose form it means")
-        words[row.word] = Word(kind=row.kind, meaning=row.meaning)
-    return words
+    return {row.word: Word(kind=row.kind, meaning=row.meaning) for row in table.rows}
 
 
 def read_salts(root: Traversable, sources: Sources) -> Mapping[str, tuple[Salt, ...]]:
@@ -127,13 +117,10 @@ def read_salts(root: Traversable, sources: Sources) -> Mapping[str, tuple[Salt, 
 
 def read_routes(root: Traversable, sources: Sources) -> Mapping[str, RouteWord]:
     table = sources.checked(read(root, "drugs/routes.csv", RouteRow))
-    routes: dict[str, RouteWord] = {}
+    table.each_once("word")
     for row in table.rows:
         if row.word != row.word.lower():
             raise table.error(row, "word", "is to be written in lower case")
-        if row.word in routes:
-            raise table.error(row, "acts", f"{row.word!r} is there twice")
         if (row.acts == "systemic" and row.place != "body") or (row.acts == "topical" and row.place == "body"):
             raise table.error(row, "place", "what is systemic is put in the body, what is topical is not")
-        routes[row.word] = RouteWord(acts=row.acts, place=row.place)
-    return routes
+    return {row.word: RouteWord(acts=row.acts, place=row.place) for row in table.rows}
