@@ -74,9 +74,11 @@ def _sheet(rule: Rule, knowledge: Knowledge, rows: dict[str, Rows]) -> Sheet:
 
 
 def _data_file(file: str, rule: str, rows: dict[str, Rows]) -> DataFile:
-    """Of a file that names the rule of each row, those of this one."""
+    """Of a file with a column ``rule`` the rows that name this rule; where none does, those that name no other."""
     status = {row["id"]: row["status"] for row in rows[SOURCES]}
-    of_rule = [row for row in rows.get(file, []) if row.get("rule", rule) == rule]
+    found, others = rows.get(file, []), {each.id for each in RULES} - {rule}
+    own = [row for row in found if row.get("rule") == rule]
+    of_rule = own or [row for row in found if row.get("rule") not in others]
     return DataFile(file, len(of_rule), sum(not is_verified(row, status) for row in of_rule))
 
 
