@@ -16,8 +16,8 @@ from schemas.values import Citation, Severity
 NumberName = Literal[
     "heparin-day-from", "heparin-day-to", "heparin-too-early", "heparin-at-once", "heparin-of-late", "heparin-before",
     "heparin-fall", "heparin-surgery", "heparin-window", "heparin-recovered", "heparin-low",
-    "liver-hepatocellular", "liver-cholestatic", "liver-together",
-    "liver-after", "qtc-long", "qtc-rise", "qtc-admission", "qtc-baseline", "qtc-fresh", "qrs-wide", "ecg-together",
+    "liver-hepatocellular", "liver-cholestatic", "liver-together", "liver-after", "liver-panel",
+    "qtc-long", "qtc-rise", "qtc-admission", "qtc-baseline", "qtc-fresh", "qrs-wide", "ecg-together",
     "bleeding-recent",
 ]  # fmt: skip
 Unit = Literal["days", "h", "ms", "%", "ratio", "K/uL"]

@@ -92,6 +92,19 @@ class Measurement(Struct, frozen=True, kw_only=True, omit_defaults=True):
     method: str = ""
 
 
+class Observed(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The newest bedside measurement of a ``kind`` (``qtc``, ``respiratory_rate``), as received. ``second_value`` is the lower
+    one of a blood pressure; ``text`` is what has no number; ``method`` says how it was got."""
+
+    kind: str
+    at: Time
+    value: float | None = None
+    second_value: float | None = None
+    unit: str = ""
+    text: str = ""
+    method: str = ""
+
+
 class KidneyFunction(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An estimate from the newest creatinine, taken at ``at``; ``weight`` says which weight it was made with, where one was.
     It holds for a stable creatinine: see its course."""
@@ -152,6 +165,7 @@ class PatientPicture(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Of ``allergies``, ``conditions``, ``pregnant`` and ``lactating`` an absent field was never asked, null is not known, and an
     empty list is "none". ``encounter`` is the class of the stay (``inpatient``), ``unit`` where the patient lies.
+    ``measured`` has what alerts rest on beside results, weight and height: the newest of each kind, by kind.
     ``merged_into`` is the patient under whom this record is continued.
     """
 
@@ -167,6 +181,7 @@ class PatientPicture(Struct, frozen=True, kw_only=True, omit_defaults=True):
     unit: str = ""
     weight: Measurement | None = None
     height: Measurement | None = None
+    measured: tuple[Observed, ...] = ()
     kidney: tuple[KidneyFunction, ...] = ()
     allergies: Known[tuple[Allergy, ...]] = UNSET
     conditions: Known[tuple[Condition, ...]] = UNSET

@@ -58,7 +58,8 @@ class Day(Struct, frozen=True):
 
 
 async def run(*, once: bool, data_dir: Path | None, settings: Settings, console: Console) -> int:
-    """Run until Ctrl-C, or with ``once`` until the day is over: then 0 if exactly the expected alerts were raised, else 1.
+    """Run until Ctrl-C, which ends it with 0; or with ``once`` until the day is over: 0 if exactly the expected alerts were
+    raised, else 1, also when it is stopped before. 1 when a part of the stack dies meanwhile.
 
     Raises ``FeedError`` outside a checkout and ``StackError`` when the stack cannot start or a part of it dies.
     """
@@ -74,7 +75,9 @@ async def run(*, once: bool, data_dir: Path | None, settings: Settings, console:
         if stopped.done():
             # everything that the day started is ended on its way out
             day.cancel()
-            await asyncio.gather(day, return_exceptions=True)
+            [ended] = await asyncio.gather(day, return_exceptions=True)
+            if not once and isinstance(ended, asyncio.CancelledError):
+                outcome = service.OK
         else:
             stopped.cancel()
             outcome = day.result()

@@ -84,20 +84,32 @@ async def test_alerts_are_seen_in_order_come_without_reload_and_leave_when_answe
     arriving = found.pop("critical")
     await publish(brokers, list(found.values())[::-1])
     page = await open_page(browser, service.url, errors, viewport={"width": 1200, "height": 800})
-    await expect(page.locator(ROW)).to_have_count(4)
-    assert await rows(page) == [one.alert_id for one in found.values()]
-    await expect(page).to_have_title("1 critical, 4 open · rxvigil")
+    await expect(page.locator(ROW)).to_have_count(3)
+    assert await rows(page) == [one.alert_id for one in found.values() if one.severity != "info"]
+    await expect(page).to_have_title("1 critical, 3 open · rxvigil")
     badges = [await badge.text_content() for badge in await page.locator(f"{ROW} .badge").all()]
-    assert badges == ["critical", "high", "moderate", "info"]
+    assert badges == ["critical", "high", "moderate"]
+
+    # what is for whoever opens the patient is counted, and shown when asked for
+    await expect(page.locator(".left-out")).to_contain_text("1 of severity info is not listed")
+    await page.get_by_role("link", name="Show them").click()
+    await expect(page.locator(ROW)).to_have_count(4)
     assert await page.locator(f'[data-alert="{found["info"].alert_id}"] h2').text_content() == found["info"].summary
+    await expect(page).to_have_title("1 critical, 3 open · rxvigil")
+    another = alert("info", patient_id=arriving.patient_id, summary="Two orders of ibuprofen")
+    await publish(brokers, [another])
+    await expect(page.locator(ROW)).to_have_count(5)
+    await page.get_by_role("link", name="Leave them out").click()
+    await expect(page.locator(ROW)).to_have_count(3)
+    await expect(page.locator(".left-out")).to_contain_text("2 of severity info are not listed")
 
     # a new alert takes its place without a reload, and is announced
     await page.evaluate("window.notReloaded = true")
     await publish(brokers, [arriving])
-    await expect(page.locator(ROW)).to_have_count(5)
+    await expect(page.locator(ROW)).to_have_count(4)
     assert (await rows(page))[:2] == [found["graver"].alert_id, arriving.alert_id]
     assert await page.evaluate("window.notReloaded")
-    await expect(page).to_have_title("2 critical, 5 open · rxvigil")
+    await expect(page).to_have_title("2 critical, 4 open · rxvigil")
     await expect(page.locator("#announce")).to_have_text(f"New alert. critical: {arriving.summary}")
     since = page.locator(f'[data-alert="{arriving.alert_id}"] .since')
     await expect(since).to_contain_text(re.compile(r"3 h [01] min ago"))
@@ -134,7 +146,7 @@ async def test_alerts_are_seen_in_order_come_without_reload_and_leave_when_answe
     assert await history.locator(f'time[datetime="{feedback.at:%Y-%m-%dT%H:%M:%SZ}"]').count()
     await page.screenshot(path=tmp_path / "acknowledged.png", full_page=True)
     await page.get_by_role("link", name="Back to open alerts").click()
-    await expect(page.locator(ROW)).to_have_count(4)
+    await expect(page.locator(ROW)).to_have_count(3)
     assert arriving.alert_id not in await rows(page)
 
     # the name is remembered, and when it gets worse it asks again
@@ -142,11 +154,11 @@ async def test_alerts_are_seen_in_order_come_without_reload_and_leave_when_answe
     await expect(page.get_by_label("Your name")).to_have_value("Éva Ápoteker")
     await page.get_by_role("link", name="Back to open alerts").click()
     await publish(brokers, [changed(confirmed, "attention", acknowledgement=None, rank=0.9)])
-    await expect(page.locator(ROW)).to_have_count(5)
+    await expect(page.locator(ROW)).to_have_count(4)
     assert (await rows(page))[0] == arriving.alert_id
     await expect(page.locator(f'[data-alert="{arriving.alert_id}"]')).to_contain_text("asks again")
     await publish(brokers, [changed(found["high"], "resolved")])
-    await expect(page.locator(ROW)).to_have_count(4)
+    await expect(page.locator(ROW)).to_have_count(3)
     await page.get_by_role("link", name="Ended").click()
     assert await rows(page) == [found["high"].alert_id]
     assert errors == []
@@ -197,14 +209,14 @@ async def test_every_page_fits_and_its_text_has_contrast(
     found = ward()
     await publish(brokers, list(found.values()))
     first = await open_page(browser, service.url, errors)
-    await expect(first.locator(ROW)).to_have_count(5)
+    await expect(first.locator(ROW)).to_have_count(4)
     await first.close()
     schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
     for scheme, width in itertools.product(schemes, (360, 768, 1400)):
         page = await open_page(
             browser, service.url, errors, color_scheme=scheme, viewport={"width": width, "height": 800}
         )
-        for path in ("/", f"/alerts/{found['graver'].alert_id}", "/acknowledged", "/alerts/none"):
+        for path in ("/", "/?info=true", f"/alerts/{found['graver'].alert_id}", "/acknowledged", "/alerts/none"):
             await page.goto(f"{service.url}{path}")
             case = f"{path} {scheme} {width}"
             assert await page.evaluate("document.documentElement.scrollWidth") <= width, case

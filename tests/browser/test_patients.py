@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 from playwright.async_api import Browser, expect
 
-from schemas.patients import Allergy, Condition, KidneyFunction, Measurement, PatientPicture, Reading
+from schemas.patients import Allergy, Condition, KidneyFunction, Measurement, Observed, PatientPicture, Reading
 from services.notify.store.pictures import patient_key
 from tests.support.alerts import alert, new_id, publish
 from tests.support.browser import LOW_CONTRAST, UNLABELLED, open_page
@@ -34,6 +34,11 @@ def sick(patient_id: str) -> PatientPicture:
         encounter="inpatient",
         admitted_at=now - timedelta(days=3),
         weight=Measurement(value=81.5, unit="kg", at=now - timedelta(days=2), method="weighed"),
+        measured=(
+            Observed(kind="blood_pressure", at=before, value=104, second_value=61, unit="mmHg"),
+            Observed(kind="qtc", at=now - timedelta(hours=2), value=512, unit="ms", method="Fridericia"),
+            Observed(kind="respiratory_rate", at=before, value=9, unit="/min"),
+        ),
         kidney=(KidneyFunction(formula="CKD-EPI 2021", value=22.4, unit="mL/min/1.73 m2", at=now - timedelta(minutes=4)),),
         allergies=(
             Allergy(label="Penicillin", reaction="anaphylaxis", severity="severe", kind="allergy"),
@@ -100,6 +105,12 @@ async def test_a_patient_is_found_and_read(
     await expect(potassium).to_contain_text("up from 5.1 mmol/L")
     await expect(page.get_by_role("row", name=re.compile("^Glucose"))).to_contain_text("haemolysed")
     await expect(page.get_by_role("row", name=re.compile("^INR"))).to_contain_text("preliminary")
+
+    qtc = page.get_by_role("row", name=re.compile("^QTc"))
+    for text in ("512 ms", "Fridericia", "2 h"):
+        await expect(qtc).to_contain_text(text)
+    await expect(page.get_by_role("row", name=re.compile("^Blood pressure"))).to_contain_text("104/61 mmHg")
+    await expect(page.get_by_role("row", name=re.compile("^Breathing rate"))).to_contain_text("9 /min")
 
     # it stays fresh by itself
     await page.evaluate("window.notReloaded = true")

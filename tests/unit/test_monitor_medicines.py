@@ -219,7 +219,9 @@ def test_a_dose_given_before_a_stop_does_not_outlast_it_and_one_given_after_it_d
 
 def test_doses_of_one_medicine_are_bounded_and_the_newest_stay() -> None:
     state = play(*(dose("heparin", hours, id=f"d{hours:03}", order_id="o") for hours in range(50)))
-    assert sorted(fact.at for fact in state.doses.values()) == [at(hours) for hours in range(50 - MAX_DOSES_OF_A_DAY, 50)]
+    assert sorted(fact.at for fact in state.doses.values()) == [
+        at(hours) for hours in range(50 - MAX_DOSES_OF_A_DAY, 50)
+    ]
 
 
 def test_a_replaced_order_that_is_told_more_of_stays_replaced() -> None:

@@ -6,14 +6,15 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from schemas.alerts import Implicated
+from schemas.alerts import Alert, Implicated
 from schemas.dead_letters import REASONS
+from schemas.values import Severity
 from services.notify.answers import Given
 from services.notify.console import words
 from services.notify.console.pages import render
 from services.notify.intake.alerts import read
 from services.notify.intake.reading import RefusedError
-from services.notify.store.alerts import Counts, Stored
+from services.notify.store.alerts import Counts, ListName, Stored
 from services.runtime.access import is_loopback
 from tests.support.alerts import T0, alert
 
@@ -41,10 +42,38 @@ def test_times_are_shown_in_utc_and_say_so() -> None:
     assert words.machine(at) == "2026-02-28T22:30:00Z"
 
 
+def counts(**open_: int) -> Counts:
+    none: dict[Severity, int] = {"critical": 0, "high": 0, "moderate": 0, "info": 0}
+    return Counts({severity: open_.get(severity, 0) for severity in none}, none)
+
+
+def shown_list(name: ListName, *alerts: Alert, counts: Counts, info: bool = False) -> str:
+    listed = [Stored(each, name, 1) for each in alerts]
+    return render("list.html", list=name, info=info, alerts=listed, counts=counts, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("name", "info", "number", "said"),
+    [
+        ("open", False, 3, "3 of severity info are not listed"),
+        ("open", False, 1, "1 of severity info is not listed"),
+        ("open", False, 0, ""),
+        ("open", True, 3, "With those of severity info"),
+        ("acknowledged", False, 3, ""),
+        ("ended", False, 0, "Those of severity info are not listed"),
+    ],
+)
+def test_a_list_says_what_it_leaves_out(name: ListName, info: bool, number: int, said: str) -> None:
+    page = shown_list(name, counts=counts(high=2, info=number), info=info)
+    assert ("of severity info" in page) == bool(said)
+    assert said in page
+    assert ("<title>2 open" in page) == (name == "open")
+    assert ("/fragments/open?info=true" in page) == info
+
+
 def test_what_an_alert_says_cannot_become_markup() -> None:
     hostile = alert("high", summary="<script>alert(1)</script>", patient_id='"><img src=x>')
-    counts = Counts({"critical": 0, "high": 1, "moderate": 0, "info": 0}, 0)
-    page = render("list.html", list="open", alerts=[Stored(hostile, "open", 1)], counts=counts, now=NOW)
+    page = shown_list("open", hostile, counts=counts(high=1))
     assert "<script>alert" not in page
     assert "<img" not in page
     assert "&lt;script&gt;alert(1)" in page

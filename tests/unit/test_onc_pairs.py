@@ -308,7 +308,11 @@ def test_every_published_member_is_a_member_or_left_out_with_a_reason() -> None:
     known = {(r["pair"], r["side"], r["ingredient"]) for r in _rows(DATA / "members.csv")}
     known |= {(r["pair"], "precipitant", r["precipitant"]) for r in _rows(DATA / "combinations.csv")}
     left_out = {(r["pair"], r["side"], r["ingredient"]): r["reason"] for r in _rows(DATA / "left_out.csv")}
-    spelled = {"lisdexamefetamine": "lisdexamfetamine", "moclobamide": "moclobemide", "st john’s wort": "st john's wort"}
+    spelled = {
+        "lisdexamefetamine": "lisdexamfetamine",
+        "moclobamide": "moclobemide",
+        "st john’s wort": "st john's wort",
+    }
     published = [row for row in _rows(SHARED) if row["side"] != "both"]
     assert len(published) > 150
     for row in published:

@@ -23,7 +23,7 @@ from schemas.events import (
     Pregnancy,
     Stay,
 )
-from schemas.patients import Medicine, PatientPicture
+from schemas.patients import Medicine, Observed, PatientPicture
 from schemas.values import Coding, Quantity
 from services.monitor.evaluate import take_event
 from services.monitor.patient.picture import picture
@@ -101,6 +101,23 @@ def test_of_each_analyte_the_newest_result_and_the_one_of_an_earlier_time() -> N
     assert potassium.before is not None
     assert (potassium.before.value, potassium.before.at, potassium.before.received) == (4.5, at(2), "4.5 mmol/L")
     assert (sodium.value, sodium.text, sodium.remark, sodium.before) == (None, "haemolysed", "no_value", None)
+
+
+def test_of_each_measured_kind_the_newest_that_stands() -> None:
+    found = shown(
+        fields(Observation, "q1", 0, kind="qtc", value=480.0, unit="ms", method="Bazett"),
+        fields(Observation, "q2", 6, kind="qtc", value=512.0, unit="ms", method="Fridericia"),
+        fields(Observation, "q3", 7, kind="qtc", value=900.0, unit="ms", status="entered_in_error"),
+        fields(Observation, "b", 2, kind="blood_pressure", value=120.0, second_value=80.0, unit="mmHg"),
+        fields(Observation, "c", 3, kind="child_pugh", text="class C"),
+        fields(Observation, "w", 3, kind="weight", value=80.0, unit="kg"),
+        fields(Observation, "o", 3, kind="other", value=1.0, text="Pain score"),
+    )
+    assert found.measured == (
+        Observed(kind="blood_pressure", at=at(2), value=120, second_value=80, unit="mmHg"),
+        Observed(kind="child_pugh", at=at(3), text="class C"),
+        Observed(kind="qtc", at=at(6), value=512, unit="ms", method="Fridericia"),
+    )
 
 
 def test_none_known_is_not_not_asked() -> None:

@@ -388,8 +388,8 @@ def test_a_summary_may_be_as_long_as_it_may(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_height_is_told_with_its_stage_where_it_was_graver() -> None:
     for values, said in (
-        (((0, 1.0), (24, 1.8), (48, 1.7)), "The highest was 1.8 mg/dL at 2026-11-03 08:00. "),
-        (((0, 1.0), (24, 2.1), (48, 1.7)), "The highest was 2.1 mg/dL at 2026-11-03 08:00, stage 2. "),
+        (((0, 1.0), (24, 1.8), (48, 1.7)), "The highest was 1.8 mg/dL at 2026-11-03 08:00 UTC. "),
+        (((0, 1.0), (24, 2.1), (48, 1.7)), "The highest was 2.1 mg/dL at 2026-11-03 08:00 UTC, stage 2. "),
     ):
         alert = now(*course(*values))
         assert alert is not None

@@ -209,7 +209,7 @@ def test_a_dose_given_in_spite_of_a_severe_allergy_waits_for_a_person() -> None:
     state, (alert,) = play(dose("cefoxitin", 1, of="cefoxitin"), state=state)
     assert (alert.severity, alert.needs_closure) == ("critical", True)
     assert alert.summary == "cefoxitin was given: allergy to penicillin g (anaphylaxis)"
-    assert alert.actions[0].startswith("A dose was given at 2026-11-02 09:00: examine the patient now")
+    assert alert.actions[0].startswith("A dose was given at 2026-11-02 09:00 UTC: examine the patient now")
     assert {fact.kind for fact in alert.implicated} == {"prescription", "administration"}
     stop = order("cefoxitin", 2, status="discontinued", version=2)
     state, _ = play(stop, patient(100), state=state)

@@ -23,7 +23,11 @@ from services.monitor.rules.conditions import Answer, Situation, answers, read_b
 from tests.support.clinical import CITED, SmallKnowledge, at, daily, lab, order, patient
 
 NAMES = Names(
-    {"potassium", "creatinine", "hemoglobin"}, {"nsaid", "ppi"}, {"peptic-ulcer"}, {"body", "skin"}, {"oral", "intrathecal"}
+    {"potassium", "creatinine", "hemoglobin"},
+    {"nsaid", "ppi"},
+    {"peptic-ulcer"},
+    {"body", "skin"},
+    {"oral", "intrathecal"},
 )
 
 

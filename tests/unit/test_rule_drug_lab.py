@@ -423,9 +423,9 @@ def test_a_value_beyond_what_a_machine_reads_counts_as_beyond() -> None:
 def test_an_analyte_that_no_step_of_these_medicines_reads_is_not_asked_about() -> None:
     state, _ = play(order("lisinopril"), result("potassium", 4, 1))
     for analyte in ("INR", "lithium", "urate"):
-        change = Change(analytes=frozenset({analyte}), medicines=False, person=False)
+        change = Change(analytes=frozenset({analyte}), medicines=False, person=frozenset())
         assert set(RULE.parts(change, state, KNOWN)) == set()
-    change = Change(analytes=frozenset({"potassium"}), medicines=False, person=False)
+    change = Change(analytes=frozenset({"potassium"}), medicines=False, person=frozenset())
     assert set(RULE.parts(change, state, KNOWN)) == {"potassium:high"}
 
 

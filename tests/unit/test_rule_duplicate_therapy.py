@@ -86,7 +86,9 @@ ENOXAPARIN = order("enoxaparin", 0, dosage=mg(80, 2, "subcutaneous"))
 def test_two_anticoagulants_open_after_the_time_that_a_change_takes_and_say_what_to_do() -> None:
     state, alerts = play(APIXABAN, ENOXAPARIN, until=1.99)
     assert alerts == []
-    assert state.standing["duplicate-therapy\x1fanticoagulants"].held.startswith("Time is given until 2026-11-02 10:00")
+    assert state.standing["duplicate-therapy\x1fanticoagulants"].held.startswith(
+        "Time is given until 2026-11-02 10:00 UTC"
+    )
     _, (alert,) = play(until=2.01, state=state)
     assert (alert.severity, alert.true_since) == ("critical", at(0))
     assert alert.summary == "apixaban and enoxaparin: two anticoagulants"

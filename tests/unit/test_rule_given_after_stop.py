@@ -248,7 +248,9 @@ def test_a_medicine_without_a_known_ingredient_is_found_by_its_order() -> None:
 
 def test_it_says_what_when_and_after_which_stop() -> None:
     alert = found(*STORY)["morphine"]
-    assert alert.summary == "morphine given at 2026-11-02 21:00, after its order was discontinued at 2026-11-02 18:00"
+    assert alert.summary == (
+        "morphine given at 2026-11-02 21:00 UTC, after its order was discontinued at 2026-11-02 18:00 UTC"
+    )
     assert {fact.kind for fact in alert.implicated} == {"prescription", "administration"}
     assert alert.patient_explanation
 

@@ -103,7 +103,7 @@ def test_the_kidney_that_changes_under_an_order() -> None:
     state, alerts = play(MAN, WEIGHT, creatinine(1, -1), RIVAROXABAN, creatinine(2, 48))
     (alert,) = state.open_alerts.values()
     assert [each.status for each in alerts] == ["open"]
-    assert "after the order of 2026-11-02 08:00: the kidney has changed under it" in alert.detail
+    assert "after the order of 2026-11-02 08:00 UTC: the kidney has changed under it" in alert.detail
     assert "not reliable: creatinine is rising" in alert.detail
     assert alert.true_since == at(48)
     assert not open_after(MAN, WEIGHT, RIVAROXABAN, creatinine(2, 48), creatinine(1.4, 72))
@@ -116,7 +116,7 @@ def test_the_kidney_that_changes_under_an_order() -> None:
 
 def test_the_kidney_that_was_known_at_the_order() -> None:
     alert = open_after(MAN, WEIGHT, creatinine(2, -5), RIVAROXABAN)["rivaroxaban"]
-    assert "known before the order of 2026-11-02 08:00" in alert.detail
+    assert "known before the order of 2026-11-02 08:00 UTC" in alert.detail
     assert alert.true_since == at(0)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import permutations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from schemas.events import AnyEvent, LabResult
 from services.monitor.patient.liver import pattern, r_value
@@ -23,6 +25,10 @@ UNITS = {"ALT": "U/L", "AST": "U/L", "alkaline phosphatase": "U/L", "bilirubin":
 def only_this_rule() -> Iterator[None]:
     with alone(LiverInjury()):
         yield
+
+
+LATER = order("amlodipine", 20 * DAY + 1)
+"""An hour after most tests here: what waits for the rest of a panel has come."""
 
 
 def liver_test(analyte: str = "ALT", value: float = 30, days: float = 20, **more: Any) -> LabResult:
@@ -76,7 +82,7 @@ def test_no_r_value_without_alkaline_phosphatase() -> None:
 def test_hys_law(enzyme: float, jaundice: float, alp: float | None, level: str) -> None:
     """Above 3 x with bilirubin above 2 x the limit and alkaline phosphatase below 2 x; one that is not known is said."""
     events: list[AnyEvent] = [ISONIAZID, alt(enzyme), bilirubin(jaundice)]
-    events += [] if alp is None else [phosphatase(alp)]
+    events += [LATER] if alp is None else [phosphatase(alp)]
     alert = now(*events)
     assert (alert.severity if alert is not None else "") == level
     if alert is not None:
@@ -86,8 +92,8 @@ def test_hys_law(enzyme: float, jaundice: float, alp: float | None, level: str) 
 
 
 def test_the_higher_of_the_two_enzymes_counts() -> None:
-    assert severity(ISONIAZID, liver_test("AST", 121), bilirubin(2.5)) == "high"
-    assert severity(ISONIAZID, liver_test("AST", 121), alt(50), bilirubin(2.5)) == "high"
+    assert severity(ISONIAZID, liver_test("AST", 121), bilirubin(2.5), LATER) == "high"
+    assert severity(ISONIAZID, liver_test("AST", 121), alt(50), bilirubin(2.5), LATER) == "high"
 
 
 def test_ast_alone_with_a_normal_alt_is_milder() -> None:
@@ -123,7 +129,7 @@ def test_stop_above_5_for_more_than_two_weeks(days: float, level: str) -> None:
 
 
 def test_tests_of_different_weeks_do_not_belong_together() -> None:
-    assert severity(ISONIAZID, bilirubin(2.5, 13), alt(121, 20)) == "high"
+    assert severity(ISONIAZID, bilirubin(2.5, 13), alt(121, 20), LATER) == "high"
     assert now(ISONIAZID, bilirubin(2.5, 12.9), alt(121, 20)) is None
 
 
@@ -131,14 +137,14 @@ def test_tests_of_different_weeks_do_not_belong_together() -> None:
 
 
 def test_without_a_medicine_known_for_it_it_is_milder_and_said() -> None:
-    alert = now(order("amlodipine"), alt(121), bilirubin(2.5))
+    alert = now(order("amlodipine"), alt(121), bilirubin(2.5), LATER)
     assert alert is not None
     assert alert.severity == "moderate"
     assert "no medicine known" in alert.summary
 
 
 def test_a_medicine_that_ended_counts_for_thirty_days() -> None:
-    events = [alt(121, 40), bilirubin(2.5, 40)]
+    events = [alt(121, 40), bilirubin(2.5, 40), phosphatase(100, 40)]
     recent = now(order("isoniazid", end=at(10 * DAY)), *events)
     assert recent is not None
     assert (recent.severity, "ended in the last weeks: isoniazid" in recent.detail) == ("high", True)
@@ -148,7 +154,7 @@ def test_a_medicine_that_ended_counts_for_thirty_days() -> None:
 
 
 def test_known_liver_disease_is_said_and_makes_it_milder() -> None:
-    alert = now(ISONIAZID, diagnosis("K74.60"), alt(121), bilirubin(2.5))
+    alert = now(ISONIAZID, diagnosis("K74.60"), alt(121), bilirubin(2.5), LATER)
     assert alert is not None
     assert alert.severity == "moderate"
     assert "Known: cirrhosis" in alert.detail
@@ -166,3 +172,41 @@ def test_the_order_of_arrival_does_not_matter() -> None:
     found = {(each.severity, each.summary, each.detail) for e in permutations(events) if (each := now(*e)) is not None}
     assert len(found) == 1
     assert "R value 7.62: hepatocellular" in found.pop()[2]
+
+
+def told(value: LabResult, hours: float) -> LabResult:
+    """The result, reported so many hours after the specimen was taken."""
+    return replace(value, resulted_at=value.occurred_at + timedelta(hours=hours))
+
+
+@pytest.mark.parametrize("phosphatase_first", [False, True])
+@pytest.mark.parametrize(("alp", "statuses"), [(400.0, []), (118.0, ["open"])])
+def test_the_middle_of_a_panel_raises_nothing(phosphatase_first: bool, alp: float, statuses: list[str]) -> None:
+    """Two times the limit of alkaline phosphatase is 240: 400 is a cholestatic picture, and 118 is Hy's law at once."""
+    tests = [alt(150), bilirubin(3.0)]
+    panel = [phosphatase(alp), *tests] if phosphatase_first else [*tests, phosphatase(alp)]
+    _, alerts = play(ISONIAZID, *panel, order("amlodipine", 30 * DAY))
+    assert [each.status for each in alerts] == statuses
+
+
+@pytest.mark.parametrize(("hours", "level"), [(0.9, ""), (1, "high")])
+def test_an_alkaline_phosphatase_that_does_not_come_is_waited_for_one_hour(hours: float, level: str) -> None:
+    assert severity(ISONIAZID, alt(150), bilirubin(3.0), order("amlodipine", 20 * DAY + hours)) == level
+
+
+@pytest.mark.parametrize(("hours", "level"), [(2.9, ""), (3, "high")])
+def test_the_hour_counts_from_when_the_laboratory_told(hours: float, level: str) -> None:
+    panel = [told(alt(150), 2), told(bilirubin(3.0), 1.5)]
+    assert severity(ISONIAZID, *panel, order("amlodipine", 20 * DAY + hours)) == level
+
+
+def test_what_needs_no_alkaline_phosphatase_does_not_wait() -> None:
+    """Above 8 times the limit stands by itself; from 5 times on it is for the list until the hour is over."""
+    assert severity(ISONIAZID, alt(330), bilirubin(3.0)) == "high"
+    assert severity(ISONIAZID, alt(210), bilirubin(3.0)) == "info"
+    assert severity(ISONIAZID, alt(210), bilirubin(3.0), LATER) == "high"
+
+
+def test_the_next_panel_does_not_take_back_what_was_told() -> None:
+    _, alerts = play(ISONIAZID, alt(150), bilirubin(3.0), LATER, alt(170, 21), bilirubin(3.4, 21))
+    assert {each.status for each in alerts} == {"open"}

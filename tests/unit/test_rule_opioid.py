@@ -533,6 +533,8 @@ def test_the_start_is_said_for_four_weeks_and_the_course_from_three_months_on() 
     assert begun(first, until=28 * DAY) == {}
     assert begun(first, until=90 * DAY - 0.1) == {}
     assert begun(first, until=90 * DAY) == {"continued": "info"}
+    waiting = next(each for each in state_of(first).standing.values() if each.subject == "continued")
+    assert (waiting.since, waiting.opens) == (at(0), at(90 * DAY))
 
 
 @pytest.mark.parametrize(("gap", "expected"), [(30, {}), (30.1, {"start": "info"})])

@@ -17,6 +17,7 @@ from schemas.patients import (
     Lab,
     Measurement,
     Medicine,
+    Observed,
     PatientPicture,
     Problem,
     Reading,
@@ -25,6 +26,7 @@ from schemas.values import SEVERITIES, Known, Quantity
 from services.monitor.patient import medicines
 from services.monitor.patient.bounds import LAST
 from services.monitor.patient.estimates import clearance, filtration
+from services.monitor.patient.fact import Fact, Measure
 from services.monitor.patient.known import known_or
 from services.monitor.patient.order import Order
 from services.monitor.patient.result import Result
@@ -36,6 +38,8 @@ _RESTS_ON: dict[Literal["order", "supply", "dose"], Basis] = {
     "dose": "administration",
 }
 _OVER = ("inactive", "resolved")
+_ELSEWHERE = ("weight", "height", "other")
+"""Weight and height stand in fields of their own; what is of no kind has no newest."""
 
 
 def picture(state: PatientState) -> PatientPicture:
@@ -68,6 +72,7 @@ def picture(state: PatientState) -> PatientPicture:
         unit=state.unit,
         weight=_measurement(state, "weight"),
         height=_measurement(state, "height"),
+        measured=tuple(_measured(state)),
         kidney=tuple(_kidney(state)),
         allergies=_allergies(state.allergies),
         conditions=_conditions(state),
@@ -175,6 +180,28 @@ def _measurement(state: PatientState, kind: Literal["weight", "height"]) -> Meas
     if fact is None or fact.what.value is None:
         return None
     return Measurement(value=fact.what.value, unit=fact.what.unit, at=fact.at, method=fact.what.method)
+
+
+def _measured(state: PatientState) -> Iterator[Observed]:
+    newest: dict[str, Fact[Measure]] = {}
+    for fact in state.measures.values():
+        what = fact.what
+        said = what.value is not None or what.text
+        if fact.void or not said or what.kind in _ELSEWHERE or fact.at > state.clock:
+            continue
+        known = newest.get(what.kind)
+        if known is None or (known.at, known.key) < (fact.at, fact.key):
+            newest[what.kind] = fact
+    for kind, fact in sorted(newest.items()):
+        yield Observed(
+            kind=kind,
+            at=fact.at,
+            value=fact.what.value,
+            second_value=fact.what.second_value,
+            unit=fact.what.unit,
+            text=fact.what.text if fact.what.value is None else "",
+            method=fact.what.method,
+        )
 
 
 def _kidney(state: PatientState) -> Iterator[KidneyFunction]:

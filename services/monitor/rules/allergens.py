@@ -126,7 +126,11 @@ class _Reach:
         # some names say what happened: HIT
         said = [crossing.kind_of(text) for text in (reaction, *names)]
         kind = next((each for each in said if each.id != UNKNOWN), said[0])
-        candidates = {*ingredients, *(each for group in crossing.groups.values() for each in group.medicines)}
+        groups = crossing.groups.values()
+        candidates = {*ingredients, *(each for each in allergens if any(each in group.medicines for group in groups))}
+        for group in groups:
+            if not (group.names.isdisjoint(allergens) and group.allergens.isdisjoint(allergens)):
+                candidates |= group.medicines
         reached = {
             medicine: min(ways, key=_gravest_first)
             for medicine in candidates

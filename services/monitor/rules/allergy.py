@@ -58,8 +58,9 @@ class AllergyConflict:
     def findings(self, state: PatientState, knowledge: Knowledge, part: str) -> Iterable[Finding]:
         if not state.allergy_facts or not knowledge.cross_reactivity.groups:
             return
-        listed = entries(state, knowledge)
-        if not listed:
+        view = view_of(state, knowledge)
+        listed = view.made_of(state.allergy_facts, self.id, lambda: _Listed(entries(state, knowledge)))
+        if not listed.entries:
             return
         conflicts = sorted(_conflicts(state, knowledge, listed), key=lambda each: each.gravest_first)
         told: set[tuple[str, ...]] = set()
@@ -68,7 +69,15 @@ class AllergyConflict:
             if conflict.things not in told:
                 told.add(conflict.things)
                 yield _finding(conflict, state)
-        yield from _not_understood(state, knowledge, listed)
+        yield from _not_understood(state, knowledge, listed.entries)
+
+
+class _Listed:
+    """The entries of the list, and every medicine that one of them reaches."""
+
+    def __init__(self, of: Sequence[Entry]) -> None:
+        self.entries = of
+        self.reached = frozenset[str]().union(*(entry.reached for entry in of))
 
 
 class _Met(NamedTuple):
@@ -102,19 +111,22 @@ class _Conflict(NamedTuple):
         return tuple(sorted((*orders, *(f"dose {dose.key}" for dose in self.doses))))
 
 
-def _conflicts(state: PatientState, knowledge: Knowledge, listed: Sequence[Entry]) -> Iterator[_Conflict]:
-    ordered = view_of(state, knowledge).by_ingredient
+def _conflicts(state: PatientState, knowledge: Knowledge, listed: _Listed) -> Iterator[_Conflict]:
+    view = view_of(state, knowledge)
+    ordered, reached = view.by_ingredient, listed.reached
+    if reached.isdisjoint(ordered) and reached.isdisjoint(view.given):
+        return
     given: dict[str, list[Fact[Given]]] = {}
     for dose in sorted(state.doses.values(), key=lambda each: (each.at, each.key)):
         if not dose.void and dose.what.status == "given" and dose.at <= state.clock < _counts_until(dose):
             for ingredient in dose.what.ingredients:
                 given.setdefault(ingredient, []).append(dose)
-    for medicine in sorted(ordered.keys() | given.keys()):
+    for medicine in sorted((ordered.keys() | given.keys()) & reached):
         orders, doses = ordered.get(medicine, ()), given.get(medicine, ())
         systemic = any(each.systemic for each in orders) or any(dose.what.systemic for dose in doses)
         met = [
             each
-            for entry in listed
+            for entry in listed.entries
             if (each := _met(entry, medicine, doses, state, knowledge, systemic=systemic)) is not None
         ]
         if met:

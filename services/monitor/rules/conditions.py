@@ -24,7 +24,7 @@ from services.monitor.patient.result import Result
 from services.monitor.patient.state import PatientState
 from services.monitor.rules.evidence import implicate_order, implicate_result
 from services.monitor.rules.rule import Reads
-from services.monitor.rules.view import view_of
+from services.monitor.rules.view import View, view_of
 
 _MOMENT = timedelta(microseconds=1)
 """After which what was within a span no longer is."""
@@ -67,15 +67,34 @@ def answers(conditions: Iterable[Condition], of: Situation) -> tuple[Answer, ...
     return tuple([_answered(condition, of) for condition in conditions])
 
 
+def answer_apart(condition: Condition, of: Situation) -> Answer:
+    """As ``answers``, of a state as it was or would be, which is asked no more: what is kept of the present one stays."""
+    return _answer(condition, of)
+
+
 def _answered(condition: Condition, of: Situation) -> Answer:
     """Asked once of a state, where it is about the patient alone; the conditions are those of the knowledge, which stay."""
     if condition.kind not in _OF_THE_PATIENT:
         return _answer(condition, of)
-    answered = view_of(of.state, of.knowledge).answered
+    view = view_of(of.state, of.knowledge)
+    answered = view.answered
     known = answered.get(id(condition))
     if known is None or known[0] is not condition:
-        known = answered[id(condition)] = (condition, _answer(condition, of))
+        known = answered[id(condition)] = (condition, _kept(condition, of, view))
     return known[1]
+
+
+def _kept(condition: Condition, of: Situation, view: View) -> Answer:
+    """A course is dear and follows from the results alone."""
+    if condition.kind != "course":
+        return _answer(condition, of)
+    results = of.state.results.get(condition.name, ())
+    return view.made_of(results, (_course, condition.text), lambda: _course(condition, of.state))
+
+
+def of_the_patient(conditions: Iterable[Condition]) -> tuple[Condition, ...]:
+    """Those whose answer is the same whichever orders are asked about, each once."""
+    return tuple(dict.fromkeys(each for each in conditions if each.kind in _OF_THE_PATIENT))
 
 
 def read_by(conditions: Iterable[Condition], knowledge: Knowledge) -> Reads:

@@ -18,7 +18,7 @@ from services.monitor.patient.clock import said_at, said_span
 from services.monitor.patient.estimates import in_unit
 from services.monitor.patient.fact import Fact, Given
 from services.monitor.patient.medicines import OrderNames
-from services.monitor.patient.order import Order
+from services.monitor.patient.order import Order, thing_key
 from services.monitor.rules.conditions import Answer, Situation, answers, said
 from services.monitor.rules.dosed import (
     amount_in,
@@ -28,6 +28,7 @@ from services.monitor.rules.dosed import (
     gets_in,
     given_for,
     graver,
+    kept_of,
     of_form,
     of_salt,
 )
@@ -44,10 +45,14 @@ _COUNTS = ("single", "daily", "any_24h")
 
 
 class _Dose(Struct, frozen=True):
-    """A dose given, with the order that it names where that is known."""
+    """A dose given, with the order that it names where that is known. What follows from the two alone is kept: by ingredient and
+    unit how much it is (``kept``), which limits are ``about`` it, by ingredient how it is ``unlike`` its order."""
 
     fact: Fact[Given]
     order: Order | None
+    kept: dict[tuple[str, str], float | None]
+    about: dict[int, bool]
+    unlike: dict[str, Sequence[tuple[str, float, float]]]
 
     @property
     def at(self) -> datetime:
@@ -55,6 +60,12 @@ class _Dose(Struct, frozen=True):
 
     def much(self, ingredient: str, unit: str) -> float | None:
         """How much of an ingredient it was; of an infusion that runs by its rate it is not known."""
+        key = (ingredient, unit)
+        if key not in self.kept:
+            self.kept[key] = self._much(ingredient, unit)
+        return self.kept[key]
+
+    def _much(self, ingredient: str, unit: str) -> float | None:
         given = self.fact.what
         if given.rate is not None and given.dose is None:
             return None
@@ -75,8 +86,9 @@ class _Case(Struct, frozen=True, kw_only=True):
 
 def given_findings(ingredient: str, view: View) -> Iterator[Finding]:
     """At most one of a medicine: the gravest."""
+    clock = view.state.clock
     doses = _doses(ingredient, view)
-    recent = [each for each in doses if view.state.clock - each.at < ONCE_COUNTS]
+    recent = [each for each in doses if clock - each.at < ONCE_COUNTS]
     if not recent:
         return
     cases = [*_beyond_order(ingredient, recent, view)]
@@ -104,15 +116,36 @@ def _gravest_first(case: _Case) -> tuple[int, float, datetime]:
 
 def _doses(ingredient: str, view: View) -> list[_Dose]:
     """Those really given up to now, oldest first."""
-    names, orders = OrderNames(view.state.orders), view.state.orders
-    found = []
-    for fact in view.state.doses.values():
-        if fact.void or fact.what.status != "given" or fact.at > view.state.clock:
-            continue
-        if ingredient in fact.what.ingredients:
-            key = names.key(fact.source, fact.what.order_id)
-            found.append(_Dose(fact, None if key is None else orders[key]))
-    return sorted(found, key=lambda each: (each.at, each.fact.key))
+    clock = view.state.clock
+    found = [(each.at, key, each) for key, each in view.state.doses.items() if ingredient in each.what.ingredients]
+    if len(found) > 1:
+        found.sort(key=_by_time)
+    return [_dose(fact, view) for at, _, fact in found if at <= clock and not fact.void and fact.what.status == "given"]
+
+
+def _by_time(dose: tuple[datetime, str, Fact[Given]]) -> tuple[datetime, str]:
+    return dose[:2]
+
+
+def _dose(fact: Fact[Given], view: View) -> _Dose:
+    order, kept = order_of(fact, view), kept_of(fact, view.knowledge)
+    dose: _Dose | None = kept.get("dose")
+    if dose is None or dose.order is not order:
+        dose = kept["dose"] = _Dose(fact, order, {}, {}, {})
+    return dose
+
+
+def order_of(fact: Fact[Given], view: View) -> Order | None:
+    """The order that a dose names, where that is known."""
+    orders, record_id = view.state.orders, fact.what.order_id
+    if not record_id:
+        return None
+    order = orders.get(thing_key(fact.source, record_id))
+    if order is None:
+        names: OrderNames = view.made_of_acting(OrderNames, lambda: OrderNames(orders))
+        key = names.key(fact.source, record_id)
+        order = None if key is None else orders[key]
+    return order
 
 
 def _beyond_order(ingredient: str, recent: Iterable[_Dose], view: View) -> Iterator[_Case]:
@@ -122,53 +155,87 @@ def _beyond_order(ingredient: str, recent: Iterable[_Dose], view: View) -> Itera
         order = dose.order
         if order is None or order.dose is None or order.dose.rate is not None or dose.fact.what.rate is not None:
             continue
-        for unit in ("mg", "units", "mEq"):
-            given = dose.much(ingredient, unit)
-            ordered = amount_in(
-                unit, order.dose.amount, order.strengths.get(ingredient), alone=order.ingredients == (ingredient,)
-            )
-            if given is None or ordered is None or given / ordered < tenfold:
-                continue
+        if dose.fact.what.dose == order.dose.amount:
+            continue
+        if ingredient not in dose.unlike:
+            both = _both(ingredient, dose, order)
+            dose.unlike[ingredient] = [each for each in both if each[1] / each[2] >= tenfold]
+        for unit, given, ordered in dose.unlike[ingredient]:
             ratio = round(given / ordered, 6)
             words = f"{given:.6g} {unit} given, {ratio:.3g} times the {ordered:.6g} {unit} of its order"
             yield _Case(doses=(dose,), severity="critical", words=words, ratio=ratio, text="unlike-order")
 
 
+def _both(ingredient: str, dose: _Dose, order: Order) -> Iterator[tuple[str, float, float]]:
+    """What was given and what its order says, by each unit that both can be told in."""
+    amount, alone = order.dose.amount if order.dose is not None else None, order.ingredients == (ingredient,)
+    for unit in ("mg", "units", "mEq"):
+        given = dose.much(ingredient, unit)
+        ordered = None if given is None else amount_in(unit, amount, order.strengths.get(ingredient), alone=alone)
+        if given is not None and ordered is not None:
+            yield unit, given, ordered
+
+
 def _beyond_label(limit: Limit, doses: Sequence[_Dose], recent: Sequence[_Dose], view: View) -> Iterator[_Case]:
+    late = [each for each in recent if _is_about(limit, each, view)]
+    most = _most(limit, view) if late and limit.max is not None else 0.0
+    beyond = list(_beyond(limit, most, late, doses, view)) if most > 0 else []
+    # what is asked of the patient comes last: nearly every dose is within its limits
+    if not late or (limit.max is not None and not beyond):
+        return
     asked = answers(limit.when, Situation(state=view.state, knowledge=view.knowledge, ingredient=limit.ingredient))
     if any(each.holds is not True for each in asked):
         return
-    about = [each for each in doses if _is_about(limit, each, view)]
     if limit.max is None:
-        given = [each for each in about if each in recent]
-        if given:
-            who = " and ".join(each.text for each in limit.when)
-            words = f"a dose was given, and it is not to be used, {who}"
-            yield _Case(doses=(given[-1],), severity=limit.severity, words=words, ratio=1, row=limit, asked=asked)
+        who = " and ".join(each.text for each in limit.when)
+        words = f"a dose was given, and it is not to be used, {who}"
+        yield _Case(doses=(late[-1],), severity=limit.severity, words=words, ratio=1, row=limit, asked=asked)
         return
-    weight = in_unit(view.state, "weight", "kg")
-    most = limit.max.of(weight)
-    if most is None or most <= 0:
-        return
-    for dose in (each for each in about if each in recent):
-        if limit.kind == "rate":
-            yield from _over(
-                limit, (dose,), an_hour(dose.fact.what.rate, weight, limit.max), most, asked, view, "an hour"
-            )
-        elif limit.kind in _COUNTS and not for_every_day(limit, dose.fact.what, view):
-            yield from _over(limit, (dose,), dose.much(limit.ingredient, limit.max.unit), most, asked, view, "at once")
+    for given, value, span in beyond:
+        yield _over(limit, given, value, most, asked, view, span)
+
+
+def _most(limit: Limit, view: View) -> float:
+    """Of a limit that has a maximum; nothing where the weight that it depends on is not known."""
+    assert limit.max is not None
+    return limit.max.of(in_unit(view.state, "weight", "kg") if limit.max.per_kg else None) or 0.0
+
+
+def _beyond(
+    limit: Limit, most: float, late: Sequence[_Dose], doses: Sequence[_Dose], view: View
+) -> Iterator[tuple[tuple[_Dose, ...], float, str]]:
+    """One of ``late``, or several ``doses`` within a day of it, with how much it was and in what span."""
+    assert limit.max is not None
+    for dose in late:
+        rate, value = dose.fact.what.rate, None
+        if limit.kind == "rate" and rate is not None:
+            value = an_hour(rate, in_unit(view.state, "weight", "kg"), limit.max)
+        elif limit.kind in _COUNTS:
+            value = dose.much(limit.ingredient, limit.max.unit)
+        if value is not None and value > round(most, 6) and not for_every_day(limit, dose.fact.what, view):
+            yield (dose,), value, "an hour" if limit.kind == "rate" else "at once"
         if limit.kind == "any_24h":
-            window = tuple(each for each in about if timedelta(0) <= dose.at - each.at < _DAY)
+            day = [each for each in doses if timedelta(0) <= dose.at - each.at < _DAY]
+            window = [each for each in day if _is_about(limit, each, view)] if len(day) > 1 else []
             known = [
                 (each, much) for each in window if (much := each.much(limit.ingredient, limit.max.unit)) is not None
             ]
-            if len(known) > 1:
-                summed = round(sum(much for _, much in known), 6)
-                yield from _over(limit, tuple(each for each, _ in known), summed, most, asked, view, "in 24 hours")
+            summed = round(sum(much for _, much in known), 6) if len(known) > 1 else 0.0
+            if summed > round(most, 6):
+                yield tuple(each for each, _ in known), summed, "in 24 hours"
 
 
 def _is_about(limit: Limit, dose: _Dose, view: View) -> bool:
     """What a dose does not say, its order may."""
+    if limit.indication is not None:
+        return _about(limit, dose, view)
+    about = dose.about.get(id(limit))
+    if about is None:
+        about = dose.about[id(limit)] = _about(limit, dose, view)
+    return about
+
+
+def _about(limit: Limit, dose: _Dose, view: View) -> bool:
     order = dose.order
     if limit.precise and (order is None or not of_salt(limit.precise, order, limit.ingredient)):
         return False
@@ -185,14 +252,13 @@ def _is_about(limit: Limit, dose: _Dose, view: View) -> bool:
 def _over(
     limit: Limit,
     doses: tuple[_Dose, ...],
-    value: float | None,
+    value: float,
     most: float,
     asked: tuple[Answer, ...],
     view: View,
     span: str,
-) -> Iterator[_Case]:
-    if value is None or value <= round(most, 6) or limit.max is None:
-        return
+) -> _Case:
+    assert limit.max is not None
     ratio = round(value / most, 6)
     severity = limit.severity
     if limit.graver_from is not None and ratio >= limit.graver_from:
@@ -201,7 +267,7 @@ def _over(
         severity = "critical"
     many = f" in {len(doses)} doses" if len(doses) > 1 else ""
     words = f"{_amount(value, limit.max)} given {span}{many}, {ratio:.3g} times the {limit.max.text} of its label"
-    yield _Case(doses=doses, severity=severity, words=words, ratio=ratio, row=limit, asked=asked)
+    return _Case(doses=doses, severity=severity, words=words, ratio=ratio, row=limit, asked=asked)
 
 
 def _amount(value: float, most: Amount) -> str:

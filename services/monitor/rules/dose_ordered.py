@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -22,6 +23,7 @@ from services.monitor.rules.dosed import (
     gets_in,
     given_for,
     graver,
+    kept_of,
     milder,
     of_form,
     of_salt,
@@ -65,15 +67,70 @@ def ordered_cases(ingredient: str, view: View) -> Iterator[Case]:
     orders = view.by_ingredient.get(ingredient, ())
     if not orders:
         return
-    for limit in view.knowledge.doses.limits.get(ingredient, ()):
+    limits, intervals = _worth_asking(ingredient, orders, view)
+    for limit in limits:
         met = [found for order in orders if (found := _asked(limit, order, view)) is not None]
         for found in met:
             yield from _alone(found, view)
         if limit.kind == "any_24h" and len(met) > 1:
             yield from _together(met, view)
-    for interval in view.knowledge.doses.intervals.get(ingredient, ()):
+    for interval in intervals:
         for order in orders:
             yield from _too_often(interval, order, view)
+
+
+class _Worth(NamedTuple):
+    """Of one order: the rows that it can be beyond, whatever is known of the patient, nearly always none, and the limits of 24
+    hours in which it counts with how much."""
+
+    rows: frozenset[int]
+    counts: Sequence[tuple[Limit, float]]
+
+
+def _worth_asking(ingredient: str, orders: Sequence[Order], view: View) -> tuple[Sequence[Limit], Sequence[Interval]]:
+    """The rows that one of the orders, or all together, can be beyond."""
+    rows: set[int] = set()
+    sums: dict[int, float] = {}
+    for order in orders:
+        kept, key = kept_of(order, view.knowledge), ("dose-range", ingredient)
+        worth: _Worth = kept[key] if key in kept else kept.setdefault(key, _worth(ingredient, order, view))
+        rows |= worth.rows
+        for limit, much in worth.counts if len(orders) > 1 else ():
+            assert limit.max is not None
+            sums[id(limit)] = sums.get(id(limit), 0.0) + much
+            if limit.max.per_kg or sums[id(limit)] > limit.max.value:
+                rows.add(id(limit))
+    if not rows:
+        return (), ()
+    of = view.knowledge.doses
+    limits, intervals = of.limits.get(ingredient, ()), of.intervals.get(ingredient, ())
+    return [each for each in limits if id(each) in rows], [each for each in intervals if id(each) in rows]
+
+
+def _worth(ingredient: str, order: Order, view: View) -> _Worth:
+    of = view.knowledge.doses
+    about = [each for each in of.limits.get(ingredient, ()) if _is_about(each, order, view) is not False]
+    rows = [id(each) for each in about if _can_be_beyond(each, order, view)]
+    rows += [id(each) for each in of.intervals.get(ingredient, ()) if any(True for _ in _too_often(each, order, view))]
+    added = [(each, each.max) for each in about if each.kind == "any_24h" and each.max is not None]
+    return _Worth(frozenset(rows), [(each, a_day(order, ingredient, most.unit) or 0.0) for each, most in added])
+
+
+def _can_be_beyond(limit: Limit, order: Order, view: View) -> bool:
+    if limit.max is None:
+        return True
+    if limit.kind == "rate":
+        return order.dose is not None and order.dose.rate is not None
+    value, _ = _value(limit, order, limit.max, view)
+    return value is not None and (limit.max.per_kg or value > round(limit.max.value, 6))
+
+
+def _is_about(limit: Limit, order: Order, view: View) -> bool | None:
+    """As far as the order itself says; None where the way that it is given is not known."""
+    fits = gets_in(limit, order, view.knowledge)
+    if fits is False or not of_form(limit.form, order) or not of_salt(limit.precise, order, limit.ingredient):
+        return False
+    return fits
 
 
 class _About(Struct, frozen=True, kw_only=True):
@@ -89,18 +146,20 @@ class _About(Struct, frozen=True, kw_only=True):
 
 def _asked(limit: Limit, order: Order, view: View) -> _About | None:
     """None where a limit is not about an order, or that depends on what is not known of the patient."""
-    fits = gets_in(limit, order, view.knowledge)
-    if fits is False or not of_form(limit.form, order) or not of_salt(limit.precise, order, limit.ingredient):
-        return None
-    indicated, why = given_for(limit.indication, order, view)
-    asked = answers(limit.when, _situation(order, limit.ingredient, view))
-    if indicated is False or any(each.holds is not True for each in asked):
+    fits = _is_about(limit, order, view)
+    if fits is False:
         return None
     most = None
     if limit.max is not None:
-        most = limit.max.of(in_unit(view.state, "weight", "kg"))
+        most = limit.max.of(in_unit(view.state, "weight", "kg") if limit.max.per_kg else None)
         if most is None or most <= 0:
             return None
+    indicated, why = given_for(limit.indication, order, view)
+    if indicated is False:
+        return None
+    asked = answers(limit.when, _situation(order, limit.ingredient, view))
+    if any(each.holds is not True for each in asked):
+        return None
     reasons = [] if fits else ["by which way it is given"]
     reasons += [] if indicated else [why]
     return _About(limit=limit, order=order, most=most, sure=not reasons, why=tuple(reasons), asked=asked)

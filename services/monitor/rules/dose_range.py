@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain
 
-from knowledge.dose import Limit
+from knowledge.dose import Interval, Limit
 from knowledge.model import Knowledge
 from schemas.values import Citation
 from services.monitor.patient.change import Change
@@ -20,10 +20,7 @@ from services.monitor.patient.state import PatientState
 from services.monitor.rules.conditions import earliest, said
 from services.monitor.rules.dose_given import given_findings
 from services.monitor.rules.dose_ordered import Case, gravest_first, ordered_cases
-from services.monitor.rules.dosed import (
-    Parts,
-    here,
-)
+from services.monitor.rules.dosed import Parts
 from services.monitor.rules.evidence import implicate_order
 from services.monitor.rules.rule import Finding, Reads
 from services.monitor.rules.view import View, view_of
@@ -58,12 +55,7 @@ class DoseRange:
         return dict.fromkeys(chain.from_iterable((*limits, *intervals, *texts)))
 
     def parts(self, change: Change, state: PatientState, knowledge: Knowledge) -> Collection[str]:
-        found = self._parts_of(knowledge).touched(change, here(state, view_of(state, knowledge), self.id))
-        if state.doses:
-            given = {name for dose in state.doses.values() for name in dose.what.ingredients}
-            found |= change.ingredients & given
-        standing = {each.part for each in state.standing.values() if each.rule == self.id}
-        return found | (change.ingredients & standing)
+        return self._parts_of(knowledge).touched(change, state, knowledge, self.id) | change.ingredients
 
     def findings(self, state: PatientState, knowledge: Knowledge, part: str) -> Iterable[Finding]:
         if not knowledge.dose_findings.numbers:
@@ -82,8 +74,17 @@ class DoseRange:
             of = knowledge.doses
             names = of.limits.keys() | of.intervals.keys()
             rows = {name: [row.when for row in of.limits.get(name, ())] for name in sorted(names)}
-            self._parts = Parts(rows, knowledge, Reads(person=True))
+            also = {name: frozenset(_of_person(of.limits.get(name, ()), of.intervals.get(name, ()))) for name in names}
+            self._parts = Parts(rows, knowledge, Reads(), also)
         return self._parts
+
+
+def _of_person(limits: Iterable[Limit], intervals: Iterable[Interval]) -> Iterator[str]:
+    """What rows ask of the person beside their conditions."""
+    if any(row.max is not None and (row.max.per_kg or row.kind == "rate") for row in limits):
+        yield "weight"
+    if any(row.indication is not None for row in limits) or any(row.unless_protocol for row in intervals):
+        yield "history"
 
 
 def _finding(ingredient: str, cases: Sequence[Case], view: View) -> Finding:

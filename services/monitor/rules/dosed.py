@@ -6,8 +6,9 @@ None is "not certain" everywhere: an amount whose unit does not fit, a way that 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from types import MappingProxyType
+from typing import Any, Protocol, TypeVar
 
 from knowledge.conditions import Conditions
 from knowledge.dose import NO_SALT, Amount, Form, Indication, Limit, Way, amount
@@ -15,12 +16,12 @@ from knowledge.model import Knowledge
 from schemas.values import SEVERITIES, Quantity, Severity
 from services.monitor.patient.change import Change
 from services.monitor.patient.daily_dose import milligrams
-from services.monitor.patient.fact import Given
+from services.monitor.patient.fact import Fact, Given
 from services.monitor.patient.order import Order
 from services.monitor.patient.state import PatientState
 from services.monitor.rules.conditions import read_by, reads_of
 from services.monitor.rules.rule import Reads
-from services.monitor.rules.view import View
+from services.monitor.rules.view import View, view_of
 
 _EXTENDED = frozenset({"xr", "er", "xl", "extended", "extended-release"})
 _PROPHYLAXIS = "prophyla"
@@ -29,6 +30,23 @@ _UNITS = {"units": "units", "unit": "units", "iu": "units", "meq": "mEq"}
 _IN_LIQUID = re.compile(r"(?P<unit>[a-zµ]+)/(?P<volume>\d*\.?\d*) ?ml")
 _PER_TIME = re.compile(r"/\s*(?:hour|hr|h)\b")
 _PER_MINUTE = re.compile(r"/\s*(?:minute|min)\b")
+
+
+MOST_KEPT = 20_000
+"""Orders and doses of which is kept what was made of them; when there are more, all is made again."""
+_kept: dict[int, tuple[object, Knowledge, dict[Any, Any]]] = {}
+
+
+def kept_of(what: Order | Fact[Given], knowledge: Knowledge) -> dict[Any, Any]:
+    """A place for what follows from an order, or a dose given, and the knowledge alone. Most events of a patient leave nearly all
+    of them the same object."""
+    kept = _kept.get(id(what))
+    # it holds the order, whose identity is no other's as long
+    if kept is None or kept[0] is not what or kept[1] is not knowledge:
+        if len(_kept) >= MOST_KEPT:
+            _kept.clear()
+        kept = _kept[id(what)] = (what, knowledge, {})
+    return kept[2]
 
 
 class Row(Protocol):
@@ -67,41 +85,60 @@ def at_most(severity: Severity, most: Severity) -> Severity:
 
 
 class Parts:
-    """The ingredients that rows are about, by what the rows read."""
+    """The ingredients that rows are about, by what the rows read: of each beside ``always`` its own conditions, and what ``also``
+    names of the person."""
 
-    def __init__(self, rows: Mapping[str, Sequence[Conditions]], knowledge: Knowledge, always: Reads) -> None:
+    def __init__(
+        self,
+        rows: Mapping[str, Sequence[Conditions]],
+        knowledge: Knowledge,
+        always: Reads,
+        also: Mapping[str, Collection[str]] = MappingProxyType({}),
+    ) -> None:
         self.knowledge = knowledge
         self.ingredients = frozenset(rows)
-        self._of: dict[str, Reads] = {
-            name: reads_of(Reads(ingredients=(name,)), always, read_by((c for when in asked for c in when), knowledge))
+        of = {
+            name: reads_of(
+                Reads(ingredients=(name,), person=also.get(name, ()), doses=False),
+                always,
+                read_by((c for when in asked for c in when), knowledge),
+            )
             for name, asked in rows.items()
         }
-        self.reads = reads_of(*self._of.values()) if self._of else Reads()
+        self.reads = reads_of(*of.values()) if of else Reads()
         self._by_ingredient: dict[str, set[str]] = {}
         self._by_analyte: dict[str, set[str]] = {}
-        for name, reads in self._of.items():
+        self._by_person: dict[str, set[str]] = {}
+        for name, reads in of.items():
             for each in reads.ingredients or ():
-                self._by_ingredient.setdefault(each, set()).add(name)
+                if each != name:
+                    self._by_ingredient.setdefault(each, set()).add(name)
             for each in reads.analytes:
                 self._by_analyte.setdefault(each, set()).add(name)
-        self._by_person = {name for name, reads in self._of.items() if reads.person}
+            for each in reads.person if not isinstance(reads.person, bool) else ():
+                self._by_person.setdefault(each, set()).add(name)
 
-    def touched(self, change: Change, here: Collection[str]) -> set[str]:
-        """Those that changed, and those of ``here`` that read what did."""
+    def touched(self, change: Change, state: PatientState, knowledge: Knowledge, rule: str) -> set[str]:
+        """Those that changed, and those ordered, given or found before that read what did."""
         found = {name for name in change.ingredients if name in self.ingredients}
-        for ingredient in change.ingredients:
-            found |= self._by_ingredient.get(ingredient, set()) & set(here)
-        for analyte in change.analytes:
-            found |= self._by_analyte.get(analyte, set()) & set(here)
-        return found | (self._by_person & set(here)) if change.person else found
+        for by, changed in (
+            (self._by_ingredient, change.ordered),
+            (self._by_analyte, change.analytes),
+            (self._by_person, change.person),
+        ):
+            for each in changed:
+                reading = by.get(each)
+                if reading:
+                    found |= _here(reading, state, view_of(state, knowledge), rule, doses=self.reads.doses)
+        return found
 
 
-def here(state: PatientState, view: View, rule: str) -> frozenset[str]:
-    """What is ordered or was given, and what a rule has found of it."""
-    given = (name for dose in state.doses.values() for name in dose.what.ingredients)
-    return frozenset(
-        (*view.by_ingredient, *given, *(each.part for each in state.standing.values() if each.rule == rule))
-    )
+def _here(among: Set[str], state: PatientState, view: View, rule: str, *, doses: bool) -> set[str]:
+    """What is ordered, was given where that is asked for, or has a finding of a rule."""
+    found = among & view.by_ingredient.keys()
+    if doses:
+        found |= {name for dose in state.doses.values() for name in dose.what.ingredients if name in among}
+    return found | {each.part for each in state.standing.values() if each.rule == rule and each.part in among}
 
 
 def gets_in(row: Row, what: Order | Given, knowledge: Knowledge) -> bool | None:

@@ -6,7 +6,7 @@ finding, so that the alert stays the same while a value moves through them; what
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from services.monitor.patient.bounds import Need
 from services.monitor.patient.change import Change
 from services.monitor.patient.result import Result
 from services.monitor.patient.state import PatientState
-from services.monitor.rules.conditions import read_by, reads_of
+from services.monitor.rules.conditions import Situation, all_hold, answers, read_by, reads_of
 from services.monitor.rules.critical_context import specimen_doubts
 from services.monitor.rules.drug_lab_asked import Asked, Held
 from services.monitor.rules.drug_lab_told import told
@@ -28,6 +28,7 @@ from services.monitor.rules.view import view_of
 
 OWN_RULE = frozenset({"heparin-platelets"})
 """Rules of the file that a family of its own asks, with more than conditions can say."""
+_NONE: frozenset[str] = frozenset()
 
 
 class DrugLab:
@@ -55,19 +56,26 @@ class DrugLab:
         index = self._index_of(knowledge)
         touched = index.touched(change)
         if not touched:
-            return ()
-        here = _here(state, knowledge)
-        standing = {each.part for each in state.standing.values() if each.rule == self.id}
-        return {each for each in touched if each in standing or not index.problems[each].members.isdisjoint(here)}
+            return touched
+        view = view_of(state, knowledge)
+        found = touched & view.made_of_acting(self.id, lambda: index.about(view.by_ingredient))
+        if len(found) == len(touched):
+            return found
+        standing = [each.part for each in state.standing.values() if each.rule == self.id]
+        return found | (touched & index.about(view.given - view.by_ingredient.keys()).union(standing))
 
     def findings(self, state: PatientState, knowledge: Knowledge, part: str) -> Iterable[Finding]:
         """``part`` is a problem, or a rule of the file that shares none."""
         problem = self._index_of(knowledge).problems.get(part)
         if problem is None:
             return  # of an older release
-        steps = [step for step in problem.steps if _possible(step, state)]
-        if not steps:
+        view = view_of(state, knowledge)
+        about = view.made_of_acting((self.id, part), lambda: problem.about(view.by_ingredient))
+        more = view.given - view.by_ingredient.keys()
+        open_ = problem.left_open(about | problem.about(more) if more else about, state)
+        if not open_ or not problem.may_hold(open_, state, knowledge):
             return
+        steps = [step for place, step in enumerate(problem.steps) if open_ >> place & 1]
         asked = Asked(state, knowledge)
         found = list(_held(steps, problem.steps, asked))
         if found:
@@ -81,11 +89,49 @@ class DrugLab:
 
 
 class _Problem(NamedTuple):
-    """What shows one problem: the steps, gravest first, whom they are about and what they read."""
+    """What shows one problem: the steps, gravest first, whom they are about and what they read. ``needs`` are the values that a
+    step cannot hold without, each with the steps that ask for it, ``values`` those of them that must be known to hold. Sets of
+    steps are whole numbers, a bit for each place: they are asked for at nearly every event."""
 
     steps: tuple[Step, ...]
-    members: frozenset[str]
     reads: Reads
+    of: Mapping[str, int]
+    needs: tuple[tuple[Condition, int], ...]
+    values: tuple[tuple[Condition, int], ...]
+
+    def about(self, ingredients: Iterable[str]) -> int:
+        """The steps that are about one of the ingredients."""
+        found = 0
+        for each in ingredients:
+            found |= self.of.get(each, 0)
+        return found
+
+    def left_open(self, steps: int, state: PatientState) -> int:
+        """Those that the newest values leave open: nearly always none."""
+        newest: dict[str, Result | None] = {}
+        for condition, needed_by in self.needs:
+            if steps & needed_by:
+                name = condition.name
+                if name not in newest:
+                    newest[name] = _newest(name, state)
+                if _denies(newest[name], condition, state):
+                    steps &= ~needed_by
+                    if not steps:
+                        break
+        return steps
+
+    def may_hold(self, steps: int, state: PatientState, knowledge: Knowledge) -> bool:
+        """Whether any of them may hold by its values and their courses, whoever takes the medicine since when. Those that may not
+        are asked all the same where another does: their answers are told beside it."""
+        of = Situation(state=state, knowledge=knowledge)
+        for condition, asked_by in self.values:
+            if steps & asked_by:
+                known = _newest(condition.name, state) is not None
+                if not known or (condition.kind == "course" and not all_hold(answers((condition,), of))):
+                    steps &= ~asked_by
+                    if not steps:
+                        return False
+        return True
 
 
 class _Index:
@@ -98,24 +144,39 @@ class _Index:
             if step.rule not in OWN_RULE:
                 of.setdefault(step.problem or step.rule, []).append(step)
         self.problems = {name: _problem(steps, knowledge) for name, steps in of.items()}
-        self._by_ingredient: dict[str, set[str]] = {}
-        self._by_analyte: dict[str, set[str]] = {}
-        self._by_person: set[str] = set()
+        by_ingredient, by_analyte = dict[str, set[str]](), dict[str, set[str]]()
+        by_person, by_member = dict[str, set[str]](), dict[str, set[str]]()
         for name, problem in self.problems.items():
-            for ingredient in problem.reads.ingredients or ():
-                self._by_ingredient.setdefault(ingredient, set()).add(name)
-            for analyte in problem.reads.analytes:
-                self._by_analyte.setdefault(analyte, set()).add(name)
-            if problem.reads.person:
-                self._by_person.add(name)
+            person = problem.reads.person
+            for kept, names in (
+                (by_ingredient, problem.reads.ingredients or ()),
+                (by_analyte, problem.reads.analytes),
+                (by_person, () if isinstance(person, bool) else person),
+                (by_member, problem.of),
+            ):
+                for each in names:
+                    kept.setdefault(each, set()).add(name)
+        self._by_ingredient, self._by_analyte, self._by_person, self._by_member = (
+            {each: frozenset(names) for each, names in kept.items()}
+            for kept in (by_ingredient, by_analyte, by_person, by_member)
+        )
 
-    def touched(self, change: Change) -> set[str]:
-        found: set[str] = set()
-        for ingredient in change.ingredients:
-            found |= self._by_ingredient.get(ingredient, set())
-        for analyte in change.analytes:
-            found |= self._by_analyte.get(analyte, set())
-        return found | self._by_person if change.person else found
+    def touched(self, change: Change) -> frozenset[str]:
+        """The problems that read what changed."""
+        found = _NONE
+        for of, changed in (
+            (self._by_ingredient, change.ordered),
+            (self._by_member, change.given),
+            (self._by_analyte, change.analytes),
+            (self._by_person, change.person),
+        ):
+            for each in changed:
+                found |= of.get(each, _NONE)
+        return found
+
+    def about(self, ingredients: Iterable[str]) -> frozenset[str]:
+        """The problems that one of the ingredients can show."""
+        return _NONE.union(*[self._by_member[each] for each in ingredients if each in self._by_member])
 
 
 def _problem(steps: list[Step], knowledge: Knowledge) -> _Problem:
@@ -125,7 +186,17 @@ def _problem(steps: list[Step], knowledge: Knowledge) -> _Problem:
     doubts = (condition for each in specimen_doubts(analyte, direction, knowledge) for condition in each.when)
     asked = reads_of(asked, read_by(doubts, knowledge))
     ordered = sorted(steps, key=lambda step: SEVERITIES.index(step.severity))
-    return _Problem(tuple(ordered), members, reads_of(Reads(ingredients=members), asked))
+    of, needs, values = dict.fromkeys(sorted(members), 0), dict[Condition, int](), dict[Condition, int]()
+    for place, step in enumerate(ordered):
+        for each in step.ingredients:
+            of[each] |= 1 << place
+        for condition in step.when:
+            if _decides(condition, step):
+                needs[condition] = needs.get(condition, 0) | 1 << place
+            if condition.kind in ("result", "course") and not step.drawn:
+                values[condition] = values.get(condition, 0) | 1 << place
+    reads = reads_of(Reads(ingredients=members), asked)
+    return _Problem(tuple(ordered), reads, of, tuple(needs.items()), tuple(values.items()))
 
 
 def _reads(step: Step, knowledge: Knowledge) -> Reads:
@@ -137,34 +208,30 @@ def _reads(step: Step, knowledge: Knowledge) -> Reads:
     return reads_of(asked, Reads(analytes=dict.fromkeys(asked.analytes, wait)))
 
 
-def _here(state: PatientState, knowledge: Knowledge) -> set[str]:
-    """Whatever is ordered, supplied, or was given lately."""
-    given = (ingredient for dose in state.doses.values() for ingredient in dose.what.ingredients)
-    return {*view_of(state, knowledge).by_ingredient, *given}
+def _decides(condition: Condition, step: Step) -> bool:
+    """Whether the newest value alone may say that the step does not hold."""
+    if condition.kind == "result":
+        return not step.drawn
+    return condition.kind == "no_result" and condition.within is not None
 
 
-def _possible(step: Step, state: PatientState) -> bool:
-    """Whether the newest values leave it open: asked of every event, and nearly always the end of it."""
-    for condition in step.when:
-        if condition.kind == "result" and not step.drawn:
-            newest = _newest(condition, state)
-            if newest is not None and newest.sure and not condition.compares(newest.value or 0.0):
-                return False
-        elif condition.kind == "no_result" and condition.within is not None:
-            newest = _newest(condition, state)
-            if newest is not None and state.clock - newest.at <= condition.within:
-                return False
-    return True
+def _denies(newest: Result | None, condition: Condition, state: PatientState) -> bool:
+    if newest is None:
+        return False
+    if condition.kind == "result":
+        return newest.sure and not condition.compares(newest.value or 0.0)
+    return condition.within is not None and state.clock - newest.at <= condition.within
 
 
-def _newest(condition: Condition, state: PatientState) -> Result | None:
-    return next((each for each in reversed(state.results.get(condition.name, ())) if each.measured), None)
+def _newest(analyte: str, state: PatientState) -> Result | None:
+    return next((each for each in reversed(state.results.get(analyte, ())) if each.measured), None)
 
 
 def _held(possible: Sequence[Step], steps: Sequence[Step], asked: Asked) -> Iterator[Held]:
     """For each rule and medicine the gravest step that holds; of equals the first of the file. ``steps`` are all of the
     problem."""
-    here = _here(asked.state, asked.knowledge)
+    view = view_of(asked.state, asked.knowledge)
+    here = view.given.union(view.by_ingredient)
     for rule in dict.fromkeys(step.rule for step in possible):
         of_rule = [step for step in possible if step.rule == rule]
         for ingredient in sorted(here & frozenset[str]().union(*(step.ingredients for step in of_rule))):

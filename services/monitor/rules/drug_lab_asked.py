@@ -18,7 +18,7 @@ from knowledge.threshold import Level, Step
 from schemas.alerts import Implicated
 from schemas.values import SEVERITIES, Severity
 from services.monitor.patient.state import PatientState
-from services.monitor.rules.conditions import Answer, Situation, acting_with, answers, read_by
+from services.monitor.rules.conditions import Answer, Situation, acting_with, answer_apart, answers, read_by
 from services.monitor.rules.evidence import implicate_order
 from services.monitor.rules.taken import Taken, flushes, implicate_dose, last_dose
 
@@ -177,7 +177,9 @@ def _ask(condition: Condition, of: Taken, state: PatientState, knowledge: Knowle
     situation = Situation(
         state=state, knowledge=knowledge, orders=of.orders, objects=of.orders, ingredient=of.ingredient
     )
-    (answer,) = answers((condition,), situation)
+    answer = (
+        answer_apart(condition, situation) if condition.kind in _OF_RESULTS else answers((condition,), situation)[0]
+    )
     # what is compared with the beginning of the medicine does not age
     return replace(answer, until=None) if condition.kind == "result" else answer
 

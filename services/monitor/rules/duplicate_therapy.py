@@ -68,14 +68,24 @@ class DuplicateTherapy:
         return dict.fromkeys((*(c for each in known.classes.values() for c in each.citations), *of_rows))
 
     def parts(self, change: Change, state: PatientState, knowledge: Knowledge) -> Collection[str]:
-        parts = {_part(of, each) for each in change.ingredients for of in knowledge.duplicates.of(each)}
+        parts = set(self._several(change.ingredients, state, knowledge))
         for analyte in change.analytes:
             parts.update(self._asking.get(analyte, ()))
         if change.person and state.supplies:
             # whether the patient is in hospital decides what a supply for home means
             acting = view_of(state, knowledge).systemic
-            parts |= {_part(of, each) for each in acting for of in knowledge.duplicates.of(each)}
+            parts.update(self._several(acting, state, knowledge))
         return parts
+
+    def _several(self, changed: Iterable[str], state: PatientState, knowledge: Knowledge) -> Iterator[str]:
+        """The parts of these ingredients of which there are two orders, or were."""
+        view = view_of(state, knowledge)
+        standing = [each.part for each in state.standing.values() if each.rule == self.id]
+        for ingredient in changed:
+            for of in knowledge.duplicates.of(ingredient):
+                part = _part(of, ingredient)
+                if part in standing or len(_members(of, part, view.systemic)) >= _SEVERAL:
+                    yield part
 
     def findings(self, state: PatientState, knowledge: Knowledge, part: str) -> Iterable[Finding]:
         pairs = list(_pairs(state, knowledge, part))
@@ -134,14 +144,12 @@ class _Pair(NamedTuple):
 def _pairs(state: PatientState, knowledge: Knowledge, part: str) -> Iterator[_Pair]:
     id_, _, ingredient = part.partition(":")
     of = knowledge.duplicates.classes.get(id_)
-    systemic = view_of(state, knowledge).systemic
     if of is None:
         return
-    names = (ingredient,) if ingredient else systemic.keys() & of.members
-    members = {id(order): order for name in names for order in systemic.get(name, ())}
+    members = _members(of, part, view_of(state, knowledge).systemic)
     if len(members) < _SEVERAL:
         return
-    spans = [(order, _surely_from(order), _surely_until(order)) for order in sorted(members.values(), key=_first)]
+    spans = [(order, _surely_from(order), _surely_until(order)) for order in sorted(members, key=_first)]
     for (one, begins, ends), (other, other_begins, other_ends) in combinations(spans, 2):
         since, until = max(begins, other_begins), earliest((ends, other_ends))
         if until is not None and (until <= state.clock or until - since <= of.grace):
@@ -150,6 +158,13 @@ def _pairs(state: PatientState, knowledge: Knowledge, part: str) -> Iterator[_Pa
             judged = _judged(of, ingredients, (one, other), state, knowledge)
             if judged.severity != "none" or judged.for_now:
                 yield _Pair(of, ingredients, (one, other), since, until, judged)
+
+
+def _members(of: DuplicateClass, part: str, systemic: Mapping[str, Sequence[Order]]) -> Collection[Order]:
+    """The orders that may be a duplicate of a class, or of the one ingredient that the part is about."""
+    ingredient = part.partition(":")[2]
+    names = (ingredient,) if ingredient else of.members.intersection(systemic)
+    return {id(order): order for name in names for order in systemic.get(name, ())}.values()
 
 
 def _first(order: Order) -> tuple[datetime, str, str, str]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from schemas.alerts import Alert, Implicated
+from schemas.route_named import route_named
 from services.monitor.patient.clock import said_at
 from services.monitor.patient.order import Order
 from services.monitor.patient.result import Result
@@ -42,9 +41,8 @@ def implicate_result(result: Result) -> Implicated:
 
 
 def _ordered(order: Order) -> str:
-    """Medicine, instruction and route; a route that the instruction names already ("intravenously") is not said twice."""
-    named = re.search(rf"(?<!\w){re.escape(order.route)}(?:ly)?(?!\w)", order.dosage, re.IGNORECASE)
-    return " ".join(filter(None, (order.label, order.dosage, "" if named else order.route)))
+    route = "" if route_named(order.dosage, order.route) else order.route
+    return " ".join(filter(None, (order.label, order.dosage, route)))
 
 
 def why_ended(alert: Alert, state: PatientState) -> str:

@@ -28,6 +28,7 @@ from services.monitor.rules.conditions import earliest
 from services.monitor.rules.evidence import implicate_order
 from services.monitor.rules.rule import Finding, Reads
 from services.monitor.rules.taken import implicate_dose
+from services.monitor.rules.view import view_of
 
 _STOPS = frozenset({"held", "discontinued", "entered_in_error"})
 _SUMMARY = 139
@@ -52,6 +53,9 @@ class GivenAfterStop:
     def parts(self, change: Change, state: PatientState, knowledge: Knowledge) -> Collection[str]:
         """The medicines that were given or handed out and have an ingredient of what changed, or none that is known."""
         touched = change.ingredients
+        standing = {each.part for each in state.standing.values() if each.rule == self.id}
+        if not standing and not view_of(state, knowledge).made_of_acting("ever stopped", lambda: _any_stopped(state)):
+            return ()
         doses = {_name(dose.what) for dose in state.doses.values() if _touches(dose.what.ingredients, touched)}
         return doses | {_name(supply) for supply in state.supplies.values() if _touches(supply.ingredients, touched)}
 
@@ -65,7 +69,7 @@ class GivenAfterStop:
         row = knowledge.after_stops.of(ingredients)
         if row is None:
             return
-        names = OrderNames(state.orders)
+        names: OrderNames = view_of(state, knowledge).made_of_acting(OrderNames, lambda: OrderNames(state.orders))
         wrong = [*_doses(given, names, row, state), *_handed_out(supplies, names, row, state)]
         if wrong:
             yield _finding(part, ingredients, sorted(wrong, key=lambda each: each.at), row)
@@ -95,12 +99,12 @@ class _Wrong(NamedTuple):
 
 def _doses(given: Sequence[Fact[Given]], names: OrderNames, row: AfterStop, state: PatientState) -> Iterator[_Wrong]:
     for dose in given:
-        order = state.orders.get(names.key(dose.source, dose.what.order_id) or "")
-        if order is None or dose.void or dose.what.status != "given" or dose.at > state.clock:
-            continue
-        stop = _stopped(order, dose.at)
         until = dose.at + min(ONCE_COUNTS, LAST - dose.at)
-        if stop is None or until <= state.clock or not _late(dose.at, stop, row.charting):
+        if until <= state.clock or dose.void or dose.what.status != "given" or dose.at > state.clock:
+            continue
+        order = state.orders.get(names.key(dose.source, dose.what.order_id) or "")
+        stop = None if order is None or not _ever_stopped(order) else _stopped(order, dose.at)
+        if order is None or stop is None or not _late(dose.at, stop, row.charting):
             continue
         if _tail(dose, given, stop, row) or _other_order(dose.what.ingredients, order, dose.at, state):
             continue
@@ -122,6 +126,17 @@ def _handed_out(supplies: Sequence[Order], names: OrderNames, row: AfterStop, st
         severity = _known_in_time(row.dispensed, at, stop)
         fact = implicate_order(supply)
         yield _Wrong("dispensed", at, supply.label, order, stop, severity, supply.acts_until, fact, supply.origin)
+
+
+def _any_stopped(state: PatientState) -> bool:
+    return any(map(_ever_stopped, state.orders.values()))
+
+
+def _ever_stopped(order: Order) -> bool:
+    """Whether it was at any time, so that something may have been given after it."""
+    if order.replaced_at is not None or order.status in _STOPS:
+        return True
+    return any(version.status in _STOPS for version in order.versions)
 
 
 def _stopped(order: Order, at: datetime) -> _Stop | None:
@@ -244,7 +259,8 @@ def _explained(gravest: _Wrong) -> str:
 
 
 def _name(of: Given | Order) -> str:
-    return "/".join(sorted(of.ingredients)) or of.label.casefold()
+    names = of.ingredients
+    return (names[0] if len(names) == 1 else "/".join(sorted(names))) or of.label.casefold()
 
 
 def _touches(ingredients: Sequence[str], changed: frozenset[str]) -> bool:

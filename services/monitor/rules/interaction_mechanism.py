@@ -13,6 +13,7 @@ from datetime import datetime
 from itertools import groupby, product
 from typing import NamedTuple
 
+from knowledge.conditions import Condition
 from knowledge.mechanism import Combination, Context, Mechanism, Role
 from knowledge.model import Knowledge
 from knowledge.statement import Step
@@ -20,7 +21,17 @@ from schemas.values import SEVERITIES, Citation
 from services.monitor.patient.change import Change
 from services.monitor.patient.order import Order
 from services.monitor.patient.state import PatientState
-from services.monitor.rules.conditions import Answer, Situation, all_hold, answers, earliest, read_by, reads_of, said
+from services.monitor.rules.conditions import (
+    Answer,
+    Situation,
+    all_hold,
+    answers,
+    earliest,
+    of_the_patient,
+    read_by,
+    reads_of,
+    said,
+)
 from services.monitor.rules.evidence import implicate_order
 from services.monitor.rules.rule import Finding, Reads
 from services.monitor.rules.view import view_of
@@ -55,7 +66,7 @@ class InteractionMechanism:
 
     def parts(self, change: Change, state: PatientState, knowledge: Knowledge) -> Collection[str]:
         """The mechanisms that read what changed and have somebody on each side, or had until now."""
-        index, touched = self._index_of(knowledge), set[str]()
+        index, touched = self._index_of(knowledge), _NONE
         for ingredient in change.ordered:
             touched |= index.by_ingredient.get(ingredient, _NONE)
         for analyte in change.analytes:
@@ -64,19 +75,26 @@ class InteractionMechanism:
             touched |= index.by_person.get(each, _NONE)
         if not touched:
             return touched
-        standing = [each.part for each in state.standing.values() if each.rule == self.id]
         view = view_of(state, knowledge)
-        sided = view.made_of_acting(self.id, lambda: index.with_all_sides(view.systemic))
-        return touched & sided.union(standing)
+        found = touched & view.made_of_acting(self.id, lambda: index.with_all_sides(view.systemic))
+        return found.union(
+            [each.part for each in state.standing.values() if each.rule == self.id and each.part in touched]
+        )
 
     def findings(self, state: PatientState, knowledge: Knowledge, part: str) -> Iterable[Finding]:
         """``part`` is a mechanism."""
         mechanism = knowledge.mechanisms.by_id.get(part)
         if mechanism is None:
-            return  # of an older release
-        found = sorted(_together(mechanism, state, knowledge), key=_subject)
-        for subject, same in groupby(found, key=_subject):
-            yield _finding(subject, list(same))
+            return ()  # of an older release
+        view = view_of(state, knowledge)
+        last = view.made_of_acting((self.id, part), lambda: _Last(mechanism, view.systemic, knowledge))
+        if last.acting:
+            index = self._index_of(knowledge)
+            asked = answers(index.asked[part], Situation(state=state, knowledge=knowledge))
+            under = (asked, state.clock if part in index.timed else None)
+            if under != last.under:
+                last.under, last.found = under, tuple(_findings(last.acting, mechanism, state, knowledge))
+        return last.found
 
     def _index_of(self, knowledge: Knowledge) -> _Index:
         if self._index is None or self._index.knowledge is not knowledge:
@@ -93,7 +111,7 @@ class _Index:
         by_analyte: dict[str, set[str]] = {}
         by_person: dict[str, set[str]] = {}
         for each in knowledge.mechanisms.by_id.values():
-            read = read_by((asked for context in each.contexts for asked in context.when), knowledge)
+            read = read_by(_asked(each), knowledge)
             for ingredient in frozenset(read.ingredients or ()).union(*each.members.values()):
                 by_ingredient.setdefault(ingredient, set()).add(each.id)
             for analyte in read.analytes:
@@ -103,6 +121,10 @@ class _Index:
         self.by_ingredient = {name: frozenset(ids) for name, ids in by_ingredient.items()}
         self.by_analyte = {name: frozenset(ids) for name, ids in by_analyte.items()}
         self.by_person = {name: frozenset(ids) for name, ids in by_person.items()}
+        self.asked = {each.id: of_the_patient(_asked(each)) for each in knowledge.mechanisms.by_id.values()}
+        self.timed = frozenset(
+            each.id for each in knowledge.mechanisms.by_id.values() if any(a.kind == "together" for a in _asked(each))
+        )
         self._sides: dict[str, list[tuple[str, Role]]] = {}
         self._roles = {each.id: len(each.members) for each in knowledge.mechanisms.by_id.values()}
         for each in knowledge.mechanisms.by_id.values():
@@ -117,6 +139,10 @@ class _Index:
         return frozenset(id_ for id_, count in roles.items() if count == self._roles[id_])
 
 
+def _asked(mechanism: Mechanism) -> Iterator[Condition]:
+    return (asked for context in mechanism.contexts for asked in context.when)
+
+
 class _Acting(NamedTuple):
     """A combination whose orders act together: ``orders`` are the first that do, ``objects`` all of the object that do then."""
 
@@ -125,12 +151,14 @@ class _Acting(NamedTuple):
     objects: Sequence[Order]
 
 
-def _acting(mechanism: Mechanism, state: PatientState, knowledge: Knowledge) -> Sequence[_Acting]:
-    """What of a mechanism acts together."""
-    view = view_of(state, knowledge)
-    return view.made_of_acting(
-        (_acting, mechanism.id), lambda: tuple(_overlapping(mechanism, view.systemic, knowledge))
-    )
+class _Last:
+    """What of a mechanism acts together, and what was ``found`` when it was last asked. That follows from the orders and from
+    what it was ``under``: the answers about the patient, and the clock where it counts how long they have acted together."""
+
+    def __init__(self, mechanism: Mechanism, orders: Mapping[str, Sequence[Order]], knowledge: Knowledge) -> None:
+        self.acting = tuple(_overlapping(mechanism, orders, knowledge))
+        self.under: tuple[tuple[Answer, ...], datetime | None] | None = None
+        self.found: tuple[Finding, ...] = ()
 
 
 def _overlapping(
@@ -157,17 +185,25 @@ class _Found(NamedTuple):
         return max(order.starts for order in self.orders)
 
 
-def _together(mechanism: Mechanism, state: PatientState, knowledge: Knowledge) -> Iterator[_Found]:
-    for combination, acting, objects in _acting(mechanism, state, knowledge):
-        of = Situation(state=state, knowledge=knowledge, orders=acting, objects=objects, ingredient=combination.object)
-        holding, asked = [], list[Answer]()
-        for context in mechanism.contexts:
-            found = answers(context.when, of)
-            asked += found
-            if all_hold(found):
-                holding.append(context)
-        severity, decided = mechanism.graded(holding)
-        yield _Found(combination, acting, severity, decided, tuple(asked))
+def _findings(
+    acting: Iterable[_Acting], mechanism: Mechanism, state: PatientState, knowledge: Knowledge
+) -> Iterator[Finding]:
+    found = sorted((_found(each, mechanism, state, knowledge) for each in acting), key=_subject)
+    for subject, same in groupby(found, key=_subject):
+        yield _finding(subject, list(same))
+
+
+def _found(acting: _Acting, mechanism: Mechanism, state: PatientState, knowledge: Knowledge) -> _Found:
+    combination, orders, objects = acting
+    of = Situation(state=state, knowledge=knowledge, orders=orders, objects=objects, ingredient=combination.object)
+    holding, asked = [], list[Answer]()
+    for context in mechanism.contexts:
+        found = answers(context.when, of)
+        asked += found
+        if all_hold(found):
+            holding.append(context)
+    severity, decided = mechanism.graded(holding)
+    return _Found(combination, orders, severity, decided, tuple(asked))
 
 
 def _first_overlap(of: Sequence[Sequence[Order]]) -> tuple[Order, ...] | None:

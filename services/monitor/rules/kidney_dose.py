@@ -24,7 +24,7 @@ from services.monitor.patient.result import Result
 from services.monitor.patient.state import PatientState
 from services.monitor.rules.conditions import Answer, earliest, said
 from services.monitor.rules.dose_step import Met, met
-from services.monitor.rules.dosed import Parts, at_most, here
+from services.monitor.rules.dosed import Parts, at_most
 from services.monitor.rules.evidence import implicate_order, implicate_result, value_of
 from services.monitor.rules.filtering import Clearing, clearing, creatinine, on_dialysis
 from services.monitor.rules.rule import Finding, Reads
@@ -34,6 +34,7 @@ _SUMMARY = 139
 CKD_EPI_POWER = 1.2
 """That of creatinine in the formula, above what is normal: enough to say since when an eGFR is low."""
 _ADJUSTED = ("limit", "reduce")
+_PERSON = ("age", "said", "weight", "height", "history")
 
 
 class KidneyDose:
@@ -55,7 +56,7 @@ class KidneyDose:
         return dict.fromkeys(c for steps in knowledge.doses.renal.values() for step in steps for c in step.citations)
 
     def parts(self, change: Change, state: PatientState, knowledge: Knowledge) -> Collection[str]:
-        return self._parts_of(knowledge).touched(change, here(state, view_of(state, knowledge), self.id))
+        return self._parts_of(knowledge).touched(change, state, knowledge, self.id)
 
     def findings(self, state: PatientState, knowledge: Knowledge, part: str) -> Iterable[Finding]:
         view = view_of(state, knowledge)
@@ -72,7 +73,8 @@ class KidneyDose:
     def _parts_of(self, knowledge: Knowledge) -> Parts:
         if self._parts is None or self._parts.knowledge is not knowledge:
             rows = {name: [step.when for step in steps] for name, steps in knowledge.doses.renal.items()}
-            self._parts = Parts(rows, knowledge, Reads(analytes={"creatinine": STEADY}, person=True))
+            always = Reads(analytes={"creatinine": STEADY}, person=_PERSON, doses=False)
+            self._parts = Parts(rows, knowledge, always)
         return self._parts
 
 

@@ -25,7 +25,7 @@ from services.monitor.patient.fact import Fact, Measure
 from services.monitor.patient.state import PatientState
 from services.monitor.rules.conditions import earliest, said
 from services.monitor.rules.dose_step import Met, met
-from services.monitor.rules.dosed import Parts, at_most, here
+from services.monitor.rules.dosed import Parts, at_most
 from services.monitor.rules.evidence import implicate_order
 from services.monitor.rules.rule import Finding, Reads
 from services.monitor.rules.view import View, view_of
@@ -55,7 +55,7 @@ class LiverDose:
         return dict.fromkeys(chain.from_iterable((*steps, *livers)))
 
     def parts(self, change: Change, state: PatientState, knowledge: Knowledge) -> Collection[str]:
-        return self._parts_of(knowledge).touched(change, here(state, view_of(state, knowledge), self.id))
+        return self._parts_of(knowledge).touched(change, state, knowledge, self.id)
 
     def findings(self, state: PatientState, knowledge: Knowledge, part: str) -> Iterable[Finding]:
         view = view_of(state, knowledge)
@@ -75,7 +75,7 @@ class LiverDose:
     def _parts_of(self, knowledge: Knowledge) -> Parts:
         if self._parts is None or self._parts.knowledge is not knowledge:
             rows = {name: [step.when for step in steps] for name, steps in knowledge.doses.hepatic.items()}
-            self._parts = Parts(rows, knowledge, Reads(person=True))
+            self._parts = Parts(rows, knowledge, Reads(person=("child_pugh", "history", "weight"), doses=False))
         return self._parts
 
 

@@ -8,7 +8,7 @@ the liver it is for the list, because every medicine may.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from schemas.alerts import Condition as ConditionSaid
 from schemas.values import SEVERITIES, Citation, Severity
 from services.monitor.patient.bounds import LAST, Need
 from services.monitor.patient.change import Change
-from services.monitor.patient.clock import earlier, said_at
+from services.monitor.patient.clock import earlier, later, said_at
 from services.monitor.patient.liver import pattern, r_value
 from services.monitor.patient.order import Order
 from services.monitor.patient.result import Result
@@ -32,6 +32,7 @@ from services.monitor.rules.view import view_of
 HEPATOTOXIC = "hepatotoxic"
 _ALT, _AST, _ALP, _BILIRUBIN, _INR = "ALT", "AST", "alkaline phosphatase", "bilirubin", "INR"
 _TESTS = (_ALT, _AST, _ALP, _BILIRUBIN, _INR)
+_TOLD_WITHIN = timedelta(days=1)
 _LIVERS = ("cirrhosis", "severe-liver-disease")
 _RAISE_INR = ("vitamin-k-antagonist", "doac", "direct-thrombin-inhibitor")
 """With these an INR says nothing of the liver."""
@@ -70,10 +71,15 @@ class LiverInjury:
         tests = _tests(state, knowledge)
         if tests is None:
             return
-        held = [step for step in knowledge.thresholds.liver if _holds(step, tests, state, knowledge)]
-        if held:
-            gravest = min(held, key=lambda step: SEVERITIES.index(step.severity))
-            yield _finding(gravest, tests, state, knowledge)
+        found = [
+            (step, _opens(step, tests, state, knowledge))
+            for step in knowledge.thresholds.liver
+            if _holds(step, tests, state, knowledge)
+        ]
+        if found:
+            told = [each for each in found if each[1] is None] or found
+            step, opens = min(told, key=lambda each: SEVERITIES.index(each[0].severity))
+            yield _finding(step, tests, state, knowledge, opens, earliest(waits for _, waits in found))
 
 
 class _Tests(NamedTuple):
@@ -149,6 +155,29 @@ def _holds(step: LiverStep, tests: _Tests, state: PatientState, knowledge: Knowl
     return step.for_over_days is None or _lasts(step, tests, state, knowledge)
 
 
+def _opens(step: LiverStep, tests: _Tests, state: PatientState, knowledge: Knowledge) -> datetime | None:
+    """Until when alkaline phosphatase, which excuses, is waited for; None when it is not. It counts from when the other tests
+    were first told to be over their limits, so that what has been told is not taken back by the next panel."""
+    if step.alkaline_phosphatase_under is None or _ALP in tests.times:
+        return None
+    over = {tests.enzyme: step.enzyme_over, _BILIRUBIN: step.bilirubin_over}
+    began = max(_told(name, limit, state, knowledge) for name, limit in over.items() if limit is not None)
+    opens = later(began, knowledge.lab_findings.span("liver-panel"))
+    return opens if opens > state.clock else None
+
+
+def _told(name: str, limit: float, state: PatientState, knowledge: Knowledge) -> datetime:
+    """When a test, which is over its limit, was first told to be, with all results since. A time of telling long after the
+    specimen is that of an old record."""
+    began = LAST
+    for each in reversed([result for result in state.results[name] if result.sure]):
+        if not (each.value or 0.0) / knowledge.thresholds.upper_limits[name] > limit:
+            break
+        told = datetime.fromtimestamp(each.precedence[1], UTC)
+        began = told if each.at < told <= later(each.at, _TOLD_WITHIN) else each.at
+    return began
+
+
 def _lasts(step: LiverStep, tests: _Tests, state: PatientState, knowledge: Knowledge) -> bool:
     """Whether one of the enzymes has been over the limit in every result for longer than the row says."""
     assert step.for_over_days is not None
@@ -206,7 +235,14 @@ def _spared(tests: _Tests) -> bool:
     return tests.enzyme == _AST and _ALT in tests.times and tests.times[_ALT] <= 1
 
 
-def _finding(step: LiverStep, tests: _Tests, state: PatientState, knowledge: Knowledge) -> Finding:
+def _finding(
+    step: LiverStep,
+    tests: _Tests,
+    state: PatientState,
+    knowledge: Knowledge,
+    opens: datetime | None,
+    waits: datetime | None,
+) -> Finding:
     named = _named(state, knowledge)
     results = tuple(tests.results.values())
     medicines = (*named.now, *named.ended)
@@ -223,11 +259,12 @@ def _finding(step: LiverStep, tests: _Tests, state: PatientState, knowledge: Kno
         since=tests.newest,
         rank=round(tests.times[tests.enzyme] + tests.times.get(_BILIRUBIN, 0.0), 3),
         origins=tuple(each.origin for each in results if each.origin is not None),
-        until=named.until,
+        until=earliest((named.until, waits)),
         conditions=tuple(_asked(step, tests)),
         rows=(f"drug_labs/liver_injury.csv#{step.rule},{step.enzyme_over:g}",),
         medicines=medicines,
         problem="liver-injury",
+        opens=opens,
     )
 
 

@@ -44,16 +44,18 @@ class Opioid:
         "duplicates/long_acting.csv",
     )
 
+    def __init__(self) -> None:
+        self._person: tuple[Knowledge, frozenset[str]] | None = None
+
     def reads(self, knowledge: Knowledge) -> Reads:
         of = knowledge.opioids
         if not of.advice:
             return Reads()
         known = (knowledge.properties.get(name, {}) for name in ("opioid", BENZODIAZEPINE, SEDATIVE))
         named = frozenset(of.roles).union(*known)
-        asked = (each for advice in of.advice.values() for each in advice.asked)
         need = Need(newest=3, within=of.advice["toxicology"].span)
         screens = {each.analyte: need for each in of.screens}
-        return reads_of(Reads(ingredients=named, analytes=screens, person=True), read_by(asked, knowledge))
+        return reads_of(Reads(ingredients=named, analytes=screens, person=True), _asked(knowledge))
 
     def citations(self, knowledge: Knowledge) -> Collection[Citation]:
         of, levels = knowledge.opioids, knowledge.doses.opioid_levels
@@ -66,11 +68,27 @@ class Opioid:
         return dict.fromkeys(citation for of_row in cited for citation in of_row)
 
     def parts(self, change: Change, state: PatientState, knowledge: Knowledge) -> Collection[str]:
-        opioids = knowledge.properties.get("opioid", {})
-        acting = not view_of(state, knowledge).by_ingredient.keys().isdisjoint(opioids)
-        given = any(not opioids.keys().isdisjoint(each.what.ingredients) for each in state.doses.values())
-        standing = any(each.rule == self.id for each in state.standing.values())
-        return (WHOLE,) if acting or given or standing else ()
+        if not (change.analytes or change.medicines) and change.person.isdisjoint(self._person_of(knowledge)):
+            # whether anything was known of the patient before, whatever it is, counts for tolerance alone
+            kept = state.standing.values()
+            return {each.part for each in kept if each.rule == self.id and each.subject == "tolerance"}
+        opioids = knowledge.properties.get("opioid", {}).keys()
+        here = (
+            not view_of(state, knowledge).by_ingredient.keys().isdisjoint(opioids)
+            or any(each.rule == self.id for each in state.standing.values())
+            or any(not opioids.isdisjoint(each.what.ingredients) for each in state.doses.values())
+        )
+        return (WHOLE,) if here else ()
+
+    def _person_of(self, knowledge: Knowledge) -> frozenset[str]:
+        """What of the person is asked."""
+        if self._person is None or self._person[0] is not knowledge:
+            asked = _asked(knowledge).person
+            self._person = (
+                knowledge,
+                frozenset({"said", "respiratory_rate"}.union(() if asked is True else asked or ())),
+            )
+        return self._person[1]
 
     def findings(self, state: PatientState, knowledge: Knowledge, part: str) -> Iterable[Finding]:
         if not knowledge.opioids.advice:
@@ -82,6 +100,10 @@ class Opioid:
             case = kind(therapy)
             if case is not None:
                 yield _finding(case, therapy)
+
+
+def _asked(knowledge: Knowledge) -> Reads:
+    return read_by((each for advice in knowledge.opioids.advice.values() for each in advice.asked), knowledge)
 
 
 class _Graded(NamedTuple):

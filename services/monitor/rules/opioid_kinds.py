@@ -222,16 +222,15 @@ def _continued(therapy: Therapy) -> Case | None:
     if not therapy.home:
         return None
     began = therapy.since(advice.gap)
-    since = _after(began, advice)
     return Case(
         advice=advice,
         uses=therapy.home,
         summary=f"{_names(therapy.home, therapy.opioids)}: {advice.title}",
         detail=[f"Opioids are in force since {_day(began)}. Not known: when the plan was last reviewed."],
-        since=since,
+        since=began,
         facts={"treats-use-disorder": (therapy.treats_use_disorder, _names(therapy.home, therapy.opioids))},
         severity=advice.severity,
-        opens=since,
+        opens=_after(began, advice),
     )
 
 

@@ -14,18 +14,24 @@ from knowledge.model import Knowledge
 from knowledge.opioids import Role
 from schemas.alerts import Implicated
 from schemas.values import Origin
-from services.monitor.patient.bounds import LAST, ONCE_COUNTS
+from services.monitor.patient.bounds import INFUSION_COUNTS, LAST, ONCE_COUNTS
 from services.monitor.patient.clock import later
 from services.monitor.patient.fact import Fact, Given, Measure
 from services.monitor.patient.known import known_or
 from services.monitor.patient.morphine_equivalents import Total, total
 from services.monitor.patient.order import Order
 from services.monitor.patient.state import PatientState
+from services.monitor.rules.dose_given import order_of
+from services.monitor.rules.dosed import kept_of
 from services.monitor.rules.evidence import implicate_order
 from services.monitor.rules.view import view_of
 
 DAY = timedelta(days=1)
+SLOWING = ("opioid", "benzodiazepine", "cns-depressant")
+"""The properties by which the uses of a therapy are asked for."""
 INJECTED: frozenset[Way] = frozenset({"intravenous", "intramuscular", "subcutaneous", "intrathecal", "epidural"})
+_LONGEST = max(ONCE_COUNTS, INFUSION_COUNTS)
+"""How long a dose counts at most, after it was given or its infusion was stopped."""
 _INFUSED = frozenset({"iv drip", "infusion", "ivinf", "continuous infusion"})
 
 
@@ -53,19 +59,23 @@ class Therapy:
     def __init__(self, state: PatientState, knowledge: Knowledge) -> None:
         self.state, self.knowledge, self.clock = state, knowledge, state.clock
         self.opioids = knowledge.properties.get("opioid", {}).keys()
+        self._slowing = [knowledge.properties.get(name, {}).keys() for name in SLOWING]
+        self._since: dict[timedelta, datetime] = {}
         self.uses = self.of(self.opioids)
 
     def of(self, ingredients: Collection[str]) -> list[Use]:
         """What acts now or will in the whole body and has any of these ingredients, by when it begins."""
         view = view_of(self.state, self.knowledge)
         orders = {id(o): o for name in view.systemic.keys() & set(ingredients) for o in view.systemic[name]}
-        found = [_of_order(each) for each in orders.values()]
+        found = [_of_order(each, self.knowledge) for each in orders.values()]
         found += [each for each in self._given_alone if not set(each.ingredients).isdisjoint(ingredients)]
         return sorted(found, key=lambda each: (each.starts, each.fact.source, each.fact.record_id))
 
     @cached_property
     def _given_alone(self) -> Sequence[Use]:
-        if not self.state.doses:
+        oldest = earlier(self.clock, _LONGEST)
+        recent = [each for each in self.state.doses.values() if max(each.at, each.what.stopped_at or each.at) > oldest]
+        if not any(self._may_act_alone(each) for each in recent):
             return ()
         medicines = (each for each in self.state.in_force(self.clock) if each.by == "dose" and each.systemic)
         return [
@@ -80,21 +90,39 @@ class Therapy:
             if each.last_given is not None
         ]
 
-    @property
+    def _may_act_alone(self, dose: Fact[Given]) -> bool:
+        """Whether a dose can be what makes an opioid, or what slows breathing with it, act: its order does not act now."""
+        if dose.void or dose.what.status != "given" or dose.at > self.clock:
+            return False
+        order = order_of(dose, view_of(self.state, self.knowledge))
+        ingredients = dose.what.ingredients if order is None else (*dose.what.ingredients, *order.ingredients)
+        if not any(name in members for members in self._slowing for name in ingredients):
+            return False
+        return order is None or not order.in_force(self.clock)
+
+    @cached_property
     def home(self) -> list[Use]:
         """The opioids ordered or supplied that may be taken at home: not injected."""
         return [each for each in self.uses if each.order is not None and self._way(each.order) not in INJECTED]
 
     def _way(self, order: Order) -> Way | None:
-        return self.knowledge.doses.way_of(order.route, order.form)
+        kept = kept_of(order, self.knowledge)
+        if "way" not in kept:
+            kept["way"] = self.knowledge.doses.way_of(order.route, order.form)
+        way: Way | None = kept["way"]
+        return way
 
     def with_role(self, role: Role) -> list[Use]:
         """The opioids of an order or supply that have a role by the way that they are given."""
         return [each for each in self.uses if each.order is not None and self._has(role, each.order)]
 
     def _has(self, role: Role, order: Order) -> bool:
-        way = self._way(order)
-        return any(self.knowledge.opioids.role(role, each, way) for each in order.ingredients)
+        kept = kept_of(order, self.knowledge)
+        if ("role", role) not in kept:
+            way = self._way(order)
+            kept["role", role] = any(self.knowledge.opioids.role(role, each, way) for each in order.ingredients)
+        has: bool = kept["role", role]
+        return has
 
     @cached_property
     def long_acting(self) -> list[Use]:
@@ -114,7 +142,7 @@ class Therapy:
     def rescue(self) -> list[Use]:
         """An antagonist for an emergency: alone, not by mouth, in force, or handed out not too long ago to be at hand."""
         found = {id(each): each for each in (*view_of(self.state, self.knowledge).acting, *self._at_hand)}
-        return [_of_order(each) for each in found.values() if self._rescues(each)]
+        return [_of_order(each, self.knowledge) for each in found.values() if self._rescues(each)]
 
     @property
     def rescue_until(self) -> Iterator[datetime]:
@@ -132,13 +160,15 @@ class Therapy:
         return self.knowledge.opioids.advice["naloxone"].span
 
     def _rescues(self, order: Order) -> bool:
-        if len(order.ingredients) != 1:
+        if len(order.ingredients) != 1 or order.ingredients[0] not in self.knowledge.opioids.roles:
             return False
         return self.knowledge.opioids.role("rescue", order.ingredients[0], self._way(order), unsure=True) is not None
 
     def since(self, gap: timedelta) -> datetime:
         """From when opioids act without a longer break than ``gap``: the present treatment, or the one that begins."""
-        return began_of(self._spans(), self.home, gap)
+        if gap not in self._since:
+            self._since[gap] = began_of(self._spans, self.home, gap)
+        return self._since[gap]
 
     def patches_since(self, uses: Sequence[Use]) -> datetime:
         """From when what is for the tolerant only acts, one after the other."""
@@ -147,20 +177,26 @@ class Therapy:
         same = ((o.starts, o.acts_until or LAST) for o in orders if not names.isdisjoint(o.ingredients))
         return began_of(same, uses, DAY)
 
-    def _spans(self) -> Iterator[tuple[datetime, datetime]]:
-        for order in self._ever():
-            if not order.held:
-                yield order.starts, order.acts_until or LAST
-        for dose in self.state.doses.values():
-            if dose.what.status == "given" and not dose.void and not self.opioids.isdisjoint(dose.what.ingredients):
-                yield dose.at, dose.at + min(ONCE_COUNTS, LAST - dose.at)
+    @cached_property
+    def _spans(self) -> Sequence[tuple[datetime, datetime]]:
+        ordered = [(order.starts, order.acts_until or LAST) for order in self._ever() if not order.held]
+        given = [
+            (dose.at, dose.at + min(ONCE_COUNTS, LAST - dose.at))
+            for dose in self.state.doses.values()
+            if not self.opioids.isdisjoint(dose.what.ingredients) and dose.what.status == "given" and not dose.void
+        ]
+        return [*ordered, *given]
 
-    def _ever(self) -> Iterator[Order]:
+    def _ever(self) -> Sequence[Order]:
         """Orders and supplies of opioids that ever acted."""
+        return view_of(self.state, self.knowledge).made_of_acting("opioids ever", lambda: tuple(self._ever_acted()))
+
+    def _ever_acted(self) -> Iterator[Order]:
         for order in (*self.state.orders.values(), *self.state.supplies.values()):
+            if self.opioids.isdisjoint(order.ingredients) or order.void or not order.systemic:
+                continue
             until = order.acts_until
-            acted = not order.void and order.systemic and (until is None or until > order.starts)
-            if acted and not self.opioids.isdisjoint(order.ingredients):
+            if until is None or until > order.starts:
                 yield order
 
     def total(self, time: datetime) -> Total:
@@ -301,7 +337,13 @@ def implicate_measure(measure: Fact[Measure]) -> Implicated:
     )
 
 
-def _of_order(order: Order) -> Use:
+def _of_order(order: Order, knowledge: Knowledge) -> Use:
+    kept = kept_of(order, knowledge)
+    use: Use = kept["use"] if "use" in kept else kept.setdefault("use", _use(order))
+    return use
+
+
+def _use(order: Order) -> Use:
     return Use(
         ingredients=order.ingredients,
         starts=order.starts,

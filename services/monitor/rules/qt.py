@@ -32,6 +32,7 @@ from services.monitor.rules.view import view_of
 PROLONGING, SCORE = "qt-prolonging", "tisdale"
 _MILLISECONDS = {"ms": 1.0, "msec": 1.0, "s": 1000.0, "sec": 1000.0}
 _ELECTROLYTES = ("potassium", "magnesium", "calcium")
+_PERSON = ("qtc", "qrs", "stay")
 
 
 class Qt:
@@ -50,7 +51,7 @@ class Qt:
             return Reads()
         scored = (each.when for each in knowledge.thresholds.scores if each.score == SCORE)
         asked = chain(chain.from_iterable(scored), *(step.when for step in knowledge.lab_findings.qtc))
-        own = Reads(ingredients=knowledge.properties.get(PROLONGING, {}).keys(), person=True)
+        own = Reads(ingredients=knowledge.properties.get(PROLONGING, {}).keys(), person=_PERSON)
         return reads_of(own, read_by(asked, knowledge))
 
     def citations(self, knowledge: Knowledge) -> Collection[Citation]:
@@ -59,7 +60,12 @@ class Qt:
 
     def parts(self, change: Change, state: PatientState, knowledge: Knowledge) -> Collection[str]:
         standing = any(each.rule == self.id for each in state.standing.values())
-        here = standing or view_of(state, knowledge).having(PROLONGING) or any(_qtcs(state))
+        prolonging = view_of(state, knowledge).having(PROLONGING)
+        if change.given and not (change.ordered or change.analytes or change.person):
+            # a dose tells nothing but that time has passed: an order that was to begin later may have begun
+            here = not standing and any(each.starts > each.said_at for each in prolonging)
+        else:
+            here = standing or bool(prolonging) or any(_qtcs(state))
         return (WHOLE,) if here else ()
 
     def findings(self, state: PatientState, knowledge: Knowledge, part: str) -> Iterable[Finding]:
@@ -123,7 +129,8 @@ def _heart(state: PatientState, knowledge: Knowledge) -> _Heart:
 
 def _qtcs(state: PatientState) -> Iterator[_Qtc]:
     """Measured up to now, oldest first."""
-    for fact in sorted(state.measures.values(), key=lambda each: (each.at, each.key)):
+    ours = [each for each in state.measures.values() if each.what.kind == "qtc"]
+    for fact in sorted(ours, key=lambda each: (each.at, each.key)):
         milliseconds = _milliseconds(fact, "qtc")
         if milliseconds is not None and fact.at <= state.clock:
             yield _Qtc(fact.at, milliseconds, fact.what.method, fact)
@@ -133,7 +140,7 @@ def _qrs(at: datetime, state: PatientState, within: timedelta) -> float | None:
     found = [
         fact
         for fact in state.measures.values()
-        if _milliseconds(fact, "qrs") is not None and abs(fact.at - at) <= within
+        if fact.what.kind == "qrs" and _milliseconds(fact, "qrs") is not None and abs(fact.at - at) <= within
     ]
     nearest = min(found, key=lambda fact: (abs(fact.at - at), fact.key), default=None)
     return None if nearest is None else _milliseconds(nearest, "qrs")

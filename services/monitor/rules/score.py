@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from knowledge.conditions import Condition
+from knowledge.conditions import Condition, Conditions
 from knowledge.model import Knowledge
-from knowledge.threshold import ScoreBand, ScorePart
+from knowledge.threshold import ScoreBand
 from schemas.values import Citation
 from services.monitor.patient.state import PatientState
 from services.monitor.rules.conditions import Answer, Situation, answers
@@ -64,11 +64,24 @@ class Score(NamedTuple):
 def weighed(score: str, state: PatientState, knowledge: Knowledge, computed: Mapping[str, Part]) -> Score:
     """The parts of a score in the order of the file; those that rest on more than conditions are ``computed``."""
     of = Situation(state=state, knowledge=knowledge)
-    rows: dict[str, list[ScorePart]] = {}
-    for row in knowledge.thresholds.scores:
-        if row.score == score:
-            rows.setdefault(row.part, []).append(row)
-    return Score(tuple(computed[name] if name in computed else _part(name, each, of) for name, each in rows.items()))
+    parts = _parts_of(knowledge).get(score, {}).items()
+    return Score(tuple(computed[name] if name in computed else _part(name, rows, of) for name, rows in parts))
+
+
+_Rows = dict[str, dict[str, list[tuple[int, Conditions]]]]
+_last: list[tuple[Knowledge, _Rows]] = []
+
+
+def _parts_of(knowledge: Knowledge) -> _Rows:
+    """By score and part its points and when it has them. What is asked stays the same object, so that it is asked once of a
+    state."""
+    if not _last or _last[0][0] is not knowledge:
+        found: _Rows = {}
+        for row in knowledge.thresholds.scores:
+            when = tuple(_lasting(each, knowledge) for each in row.when)
+            found.setdefault(row.score, {}).setdefault(row.part, []).append((row.points, when))
+        _last[:] = [(knowledge, found)]
+    return _last[0][1]
 
 
 def band(score: str, points: int, knowledge: Knowledge) -> ScoreBand:
@@ -97,15 +110,15 @@ def _lasting(condition: Condition, knowledge: Knowledge) -> Condition:
     return replace(condition, within=lasting) if aged else condition
 
 
-def _part(name: str, rows: Sequence[ScorePart], of: Situation) -> Part:
+def _part(name: str, rows: Sequence[tuple[int, Conditions]], of: Situation) -> Part:
     low = high = 0
     found: list[Answer] = []
-    for row in rows:
-        said = answers((_lasting(each, of.knowledge) for each in row.when), of)
+    for points, when in rows:
+        said = answers(when, of)
         found += said
         if all(each.holds for each in said):
-            low = max(low, row.points)
+            low = max(low, points)
         if all(each.holds is not False for each in said):
-            high = max(high, row.points)
+            high = max(high, points)
     told = dict.fromkeys(each.found for each in found)
     return Part(name, low, high, "; ".join(told), tuple({each.condition.text: each for each in found}.values()))

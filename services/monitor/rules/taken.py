@@ -14,7 +14,7 @@ from services.monitor.patient.order import Order
 from services.monitor.patient.state import PatientState
 from services.monitor.rules.conditions import earliest
 from services.monitor.rules.evidence import implicate_order
-from services.monitor.rules.view import view_of
+from services.monitor.rules.view import View, view_of
 
 _FLUSH = "flush"
 """The dose form of what keeps a line open (``drugs/words.csv``): no treatment, whatever is in it."""
@@ -38,9 +38,31 @@ def taken(ingredient: str, medicine: str, state: PatientState, knowledge: Knowle
     member = knowledge.properties.get(medicine, {}).get(ingredient)
     anywhere = member is not None and member.applies == "any"
     view = view_of(state, knowledge)
-    of = (view.by_ingredient if anywhere else view.systemic).get(ingredient, ())
-    orders = [order for order in of if not flushes(order, knowledge)]
-    return _ordered(ingredient, orders, state) if orders else _only_given(ingredient, anywhere, state)
+    here = view.by_ingredient if anywhere else view.systemic
+    if ingredient in here:
+        key = (_Acting, ingredient, anywhere)
+        acting = view.made_of_acting(key, lambda: _Acting([o for o in here[ingredient] if not flushes(o, knowledge)]))
+        if acting.orders:
+            return acting.at(ingredient, state)
+    return _only_given(ingredient, anywhere, view)
+
+
+class _Acting:
+    """What acts of an ingredient, and what it last came to, which stays so until one of the orders begins or ends."""
+
+    def __init__(self, orders: Sequence[Order]) -> None:
+        self.orders = orders
+        self._last: tuple[datetime, Taken] | None = None
+
+    def at(self, ingredient: str, state: PatientState) -> Taken:
+        clock = state.clock
+        if self._last is not None:
+            since, found = self._last
+            if since <= clock and (found.changes is None or clock < found.changes):
+                return found
+        found = _ordered(ingredient, self.orders, state)
+        self._last = (clock, found)
+        return found
 
 
 def last_dose(ingredient: str, before: datetime, state: PatientState) -> Fact[Given] | None:
@@ -88,12 +110,12 @@ def _ordered(ingredient: str, orders: Sequence[Order], state: PatientState) -> T
     )
 
 
-def _only_given(ingredient: str, anywhere: bool, state: PatientState) -> Taken | None:
-    if not any(ingredient in dose.what.ingredients for dose in state.doses.values()):
+def _only_given(ingredient: str, anywhere: bool, view: View) -> Taken | None:
+    if ingredient not in view.given:
         return None
     found = [
         (each.last_given, each)
-        for each in state.in_force(state.clock)
+        for each in view.in_force
         if each.by == "dose" and ingredient in each.ingredients and (each.systemic or anywhere)
     ]
     given = [(fact, each.until) for fact, each in found if fact is not None]

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
+from itertools import chain
 from typing import Any, TypeVar
 
 from knowledge.model import Knowledge
 from schemas.events import Condition
 from services.monitor.patient.bounds import LAST
 from services.monitor.patient.fact import Fact
+from services.monitor.patient.medicines import Medicine
 from services.monitor.patient.order import Order
 from services.monitor.patient.state import PatientState
 
@@ -117,6 +119,31 @@ class View:
         found: T = made[key] if key in made else made.setdefault(key, make())
         return found
 
+    @cached_property
+    def given(self) -> frozenset[str]:
+        """The ingredients of all doses that are kept."""
+        doses = self.state.doses
+        return self.made_of(
+            doses, "given", lambda: frozenset(chain.from_iterable([dose.what.ingredients for dose in doses.values()]))
+        )
+
+    @cached_property
+    def in_force(self) -> Sequence[Medicine]:
+        """The medicines in force by the patient's clock."""
+        return self.state.in_force(self.state.clock)
+
+    def made_of(self, part: object, key: object, make: Callable[[], T]) -> T:
+        """What ``make`` gives, kept under ``key`` as long as ``part`` of the state stays the same object. It may follow from that
+        part and the knowledge alone."""
+        kept = _kept_parts.get(self.state.patient_id)
+        if kept is None:
+            kept = _keep(_kept_parts, self.state.patient_id, {})
+        last = kept.get(key)
+        if last is None or last[0] is not part:
+            last = kept[key] = (part, make())
+        found: T = last[1]
+        return found
+
     @property
     def conditions(self) -> Sequence[Condition] | None:
         """What the patient has or had; None where nobody has said."""
@@ -131,6 +158,7 @@ class View:
 _last: list[View] = []
 _kept_acting: dict[str, _Acting] = {}
 _kept_diagnoses: dict[str, _Diagnoses] = {}
+_kept_parts: dict[str, dict[object, tuple[object, Any]]] = {}
 
 
 def view_of(state: PatientState, knowledge: Knowledge) -> View:
@@ -139,6 +167,7 @@ def view_of(state: PatientState, knowledge: Knowledge) -> View:
         if _last and _last[0].knowledge is not knowledge:
             _kept_acting.clear()
             _kept_diagnoses.clear()
+            _kept_parts.clear()
         _last[:] = [View(state, knowledge)]
     return _last[0]
 

@@ -19,10 +19,15 @@ from services.notify.store.alerts import ListName
 
 
 class Listing(Struct, frozen=True):
-    """The alerts of one list in the order in which people look at them; at most ``services.notify.store.alerts.SHOWN``."""
+    """The alerts of one list in the order in which people look at them; at most ``services.notify.store.alerts.SHOWN``.
+
+    ``left_out`` is how many of severity info are in the list and were not asked for; null of the ended ones, which are not
+    counted.
+    """
 
     status: ListName
     alerts: list[Alert]
+    left_out: int | None
 
 
 class Found(Struct, frozen=True):
@@ -37,8 +42,12 @@ class Alerts(Controller):
     path = "/alerts"
 
     @get("/", summary="Alerts of one list")
-    async def listed(self, desk: Desk, status: ListName = "open") -> Listing:
-        return Listing(status, [stored.alert for stored in await alerts.listed(desk.pool, status)])
+    async def listed(self, desk: Desk, status: ListName = "open", info: bool = False) -> Listing:
+        """What calls somebody: severity info, which is for whoever opens the patient, is left out unless ``info`` is true."""
+        async with desk.pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
+            found = await alerts.listed(connection, status, info=info)
+            left_out = 0 if info else (await alerts.counts(connection)).left_out(status)
+        return Listing(status, [stored.alert for stored in found], left_out)
 
     @get("/{alert_id:str}", summary="One alert with its answers")
     async def one(self, desk: Desk, alert_id: str) -> Found:

@@ -24,20 +24,20 @@ _NAME_SECONDS = 12 * 3600
 
 class AlertPages(Controller):
     @get("/")
-    async def open(self, desk: Desk) -> Page:
-        return await _list(desk, "open")
+    async def open(self, desk: Desk, info: bool = False) -> Page:
+        return await _list(desk, "open", info)
 
     @get("/acknowledged")
-    async def acknowledged(self, desk: Desk) -> Page:
-        return await _list(desk, "acknowledged")
+    async def acknowledged(self, desk: Desk, info: bool = False) -> Page:
+        return await _list(desk, "acknowledged", info)
 
     @get("/ended")
-    async def ended(self, desk: Desk) -> Page:
-        return await _list(desk, "ended")
+    async def ended(self, desk: Desk, info: bool = False) -> Page:
+        return await _list(desk, "ended", info)
 
     @get("/fragments/{name:str}")
-    async def fragment(self, desk: Desk, name: ListName) -> Page:
-        return await _list(desk, name, "list_fragment.html")
+    async def fragment(self, desk: Desk, name: ListName, info: bool = False) -> Page:
+        return await _list(desk, name, info, "list_fragment.html")
 
     @get("/alerts/{alert_id:str}")
     async def one(self, desk: Desk, alert_id: str, request: Request[Any, Any, Any]) -> Page:
@@ -62,11 +62,11 @@ class AlertPages(Controller):
         return Redirect(f"/alerts/{quote(alert_id, safe='')}", status_code=303, cookies=[name])
 
 
-async def _list(desk: Desk, name: ListName, template: str = "list.html") -> Page:
+async def _list(desk: Desk, name: ListName, info: bool, template: str = "list.html") -> Page:
     async with desk.pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
-        found = await alerts.listed(connection, name)
+        found = await alerts.listed(connection, name, info=info)
         counts = await alerts.counts(connection)
-    return page(template, list=name, alerts=found, counts=counts, now=desk.clock())
+    return page(template, list=name, info=info, alerts=found, counts=counts, now=desk.clock())
 
 
 async def _alert(desk: Desk, alert_id: str, form: dict[str, str], fault: str = "", status: int = 200) -> Page:

@@ -10,7 +10,7 @@ from litestar import MediaType, Response
 from schemas.feedback import REASONS
 from schemas.values import SEVERITIES
 from services.notify.console import picture, words
-from services.notify.store.alerts import SHOWN
+from services.notify.store.alerts import FOR_THE_PATIENT, SHOWN
 from services.notify.store.pictures import gravest, patient_key
 
 Page: TypeAlias = Response[str]
@@ -40,10 +40,12 @@ _environment.filters.update(
     basis=picture.basis,
     gravest=gravest,
     how=picture.how,
+    measure=picture.measure,
+    measured=picture.measured,
     taken=picture.taken,
     patient_key=patient_key,
 )
-_environment.globals.update(reasons=REASONS, severities=SEVERITIES, shown=SHOWN)
+_environment.globals.update(reasons=REASONS, severities=SEVERITIES, shown=SHOWN, for_the_patient=FOR_THE_PATIENT)
 
 
 def render(template: str, **values: Any) -> str:

@@ -8,7 +8,8 @@ from typing import Literal
 
 from msgspec import UnsetType
 
-from schemas.patients import Lab, Medicine, PatientPicture, Reading
+from schemas.patients import Lab, Medicine, Observed, PatientPicture, Reading
+from schemas.route_named import route_named
 from schemas.values import Quantity
 
 _REMARKS = {
@@ -22,6 +23,7 @@ _UNDERSTOOD = {
     "partly_read": "instruction understood in part",
     "contradictory": "instruction contradicts itself",
 }
+_MEASURED = {"qtc": "QTc", "qrs": "QRS", "respiratory_rate": "Breathing rate", "child_pugh": "Child-Pugh score"}
 _OLDEST = 130
 """Years. A birth date further back is none."""
 
@@ -47,8 +49,8 @@ def analyte(lab: Lab) -> str:
 
 def how(medicine: Medicine) -> str:
     """Dose and route; a route that the dose names already is not said twice."""
-    named = re.search(rf"(?<!\w){re.escape(medicine.route)}(?:ly)?(?!\w)", medicine.dosage, re.IGNORECASE)
-    return ", ".join(filter(None, (medicine.dosage, "" if named else medicine.route)))
+    route = "" if route_named(medicine.dosage, medicine.route) else medicine.route
+    return ", ".join(filter(None, (medicine.dosage, route)))
 
 
 def taken(medicine: Medicine) -> str:
@@ -90,6 +92,19 @@ def reading(found: Lab | Reading) -> str:
         return found.received or found.text or "no value"
     unit = "" if found.unit == "1" else found.unit
     return f"{found.comparator}{_number(found.value)} {unit}".strip()
+
+
+def measured(found: Observed) -> str:
+    """What was measured, as a heading: ``Blood pressure``."""
+    return _MEASURED.get(found.kind, found.kind.replace("_", " ").capitalize())
+
+
+def measure(found: Observed) -> str:
+    """A measurement as received: ``120/80 mmHg``, and in words where it has no number."""
+    if found.value is None:
+        return found.text
+    second = "" if found.second_value is None else f"/{_number(found.second_value)}"
+    return f"{_number(found.value)}{second} {'' if found.unit == '1' else found.unit}".strip()
 
 
 def _number(value: float) -> str:

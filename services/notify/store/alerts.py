@@ -19,6 +19,8 @@ ListName = Literal["open", "acknowledged", "ended"]
 
 SHOWN = 500
 """The most alerts that a list gives."""
+FOR_THE_PATIENT: Severity = "info"
+"""What whoever opens the patient is to know, and nobody else: a list leaves it out unless asked for it."""
 
 
 class Stored(Struct, frozen=True):
@@ -30,14 +32,20 @@ class Stored(Struct, frozen=True):
 
 
 class Counts(Struct, frozen=True):
-    """How many alerts are open, by severity, and how many acknowledged."""
+    """How many alerts are open and how many acknowledged, by severity."""
 
     open: dict[Severity, int]
-    acknowledged: int
+    acknowledged: dict[Severity, int]
 
     @property
-    def all_open(self) -> int:
-        return sum(self.open.values())
+    def calling(self) -> int:
+        """The open ones that are listed without being asked for."""
+        return sum(number for severity, number in self.open.items() if severity != FOR_THE_PATIENT)
+
+    def left_out(self, name: ListName) -> int | None:
+        """How many a list leaves out; None of the ended ones, which are not counted."""
+        waiting = {"open": self.open, "acknowledged": self.acknowledged}.get(name)
+        return None if waiting is None else waiting[FOR_THE_PATIENT]
 
 
 async def put(connection: Any, alert: Alert, asks_since: int, now: datetime, epoch: int = 0) -> bool:
@@ -73,17 +81,16 @@ async def find_and_hold(connection: Any, alert_id: str) -> Stored | None:
     return await find(connection, alert_id)
 
 
-async def listed(connection: Any, name: ListName, limit: int = SHOWN) -> list[Stored]:
-    """The alerts of a list in the order in which people look at them."""
-    return [_stored(row) for row in await connection.fetch(_SQL[name], limit)]
+async def listed(connection: Any, name: ListName, limit: int = SHOWN, *, info: bool = False) -> list[Stored]:
+    """The alerts of a list in the order in which people look at them; those of severity info only when asked for."""
+    return [_stored(row) for row in await connection.fetch(_SQL[name], limit, info)]
 
 
 async def counts(connection: Any) -> Counts:
-    rows = [(row["list"], row["severity"], row["alerts"]) for row in await connection.fetch(_SQL["counts"])]
-    waiting = {severity: number for name, severity, number in rows if name == "open"}
+    rows = {(row["list"], row["severity"]): row["alerts"] for row in await connection.fetch(_SQL["counts"])}
     return Counts(
-        open={severity: waiting.get(severity, 0) for severity in SEVERITIES},
-        acknowledged=sum(number for name, _, number in rows if name == "acknowledged"),
+        open={severity: rows.get(("open", severity), 0) for severity in SEVERITIES},
+        acknowledged={severity: rows.get(("acknowledged", severity), 0) for severity in SEVERITIES},
     )
 
 

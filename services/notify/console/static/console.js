@@ -38,7 +38,7 @@ const ids = (list) => new Set([...list.querySelectorAll("[data-alert]")].map((ro
 
 function announce(list, before) {
   const { open, critical } = list.firstElementChild.dataset;
-  const isOpenList = list.dataset.fragment.endsWith("/open");
+  const isOpenList = list.dataset.list === "open";
   if (isOpenList) {
     const grave = critical === "0" ? "" : `${critical} critical, `;
     document.title = `${grave}${open} open · rxvigil`;

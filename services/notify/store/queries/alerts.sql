@@ -30,23 +30,23 @@ SELECT document, list, asks_since FROM alert_lists WHERE alert_id = $1;
 SELECT FROM alerts WHERE alert_id = $1 FOR UPDATE;
 
 -- name: open
--- What asks for an answer, gravest first, then the longest waiting.
+-- What asks for an answer, gravest first, then the longest waiting; info where $2 says so.
 SELECT document, list, asks_since FROM alert_lists
-WHERE status = 'open' AND list = 'open'
+WHERE status = 'open' AND list = 'open' AND ($2 OR severity <> 'info')
 ORDER BY severity, rank DESC, true_since, alert_id
 LIMIT $1;
 
 -- name: acknowledged
--- What is still true and was answered, gravest first.
+-- What is still true and was answered, gravest first; info where $2 says so.
 SELECT document, list, asks_since FROM alert_lists
-WHERE status = 'open' AND list = 'acknowledged'
+WHERE status = 'open' AND list = 'acknowledged' AND ($2 OR severity <> 'info')
 ORDER BY severity, rank DESC, true_since, alert_id
 LIMIT $1;
 
 -- name: ended
--- What is no longer true or never was, the newest first.
+-- What is no longer true or never was, the newest first; info where $2 says so.
 SELECT document, list, asks_since FROM alert_lists
-WHERE status <> 'open'
+WHERE status <> 'open' AND ($2 OR severity <> 'info')
 ORDER BY stored_at DESC, alert_id
 LIMIT $1;
 
