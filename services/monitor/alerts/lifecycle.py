@@ -76,7 +76,9 @@ def updated(
 
     When it got worse after somebody had acknowledged it, it asks for attention again.
     """
-    same = (alert.implicated, alert.severity, alert.rank) == (finding.implicated, finding.severity, finding.rank)
+    same = (alert.severity, alert.rank) == (finding.severity, finding.rank)
+    # a state that was stored and read again may give the same facts in another order
+    same = same and (alert.implicated == finding.implicated or set(alert.implicated) == set(finding.implicated))
     if same and alert.summary == finding.summary:
         return None
     worse = _worse(finding.severity, finding.rank, alert.severity, alert.rank)

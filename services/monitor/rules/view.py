@@ -25,13 +25,18 @@ MOST_KEPT = 4_000
 """Patients whose orders and diagnoses are kept ready, some ten kilobytes each; more than have an event in one batch."""
 
 
+def _by_start(order: Order) -> tuple[datetime, str, str, str]:
+    return order.starts, order.source, order.record_id, order.kind
+
+
 class _Acting:
     """What acts of these orders and supplies, the same at every time from ``since`` until ``until``."""
 
     def __init__(self, state: PatientState, knowledge: Knowledge) -> None:
         self.orders, self.supplies, self.since = state.orders, state.supplies, state.clock
         self.knowledge = knowledge
-        self.all: Sequence[Order] = tuple(state.acting())
+        # a state that was stored and read again has its orders in another order
+        self.all: Sequence[Order] = sorted(state.acting(), key=_by_start)
         self.until: datetime = min(
             (until for order in self.all if (until := order.acts_until) is not None), default=LAST
         )
