@@ -28,7 +28,7 @@ faults-short: $(READY) ## the choice of them that `make test` runs too, below fi
 faults-broken: $(READY) ## three engines broken on purpose: succeeds when the fault runs catch each of them
 	$(BIN)/python -m tests.faults --broken $(ARGS)
 
-bench: $(READY) ## ingest, throughput, event-to-alert time, restore, workers, beside a loop without a framework (half an hour)
+bench: $(READY) ## ingest, throughput, event-to-alert time, restore, workers, rules, beside a loop without a framework (half an hour)
 	$(BIN)/python -m bench $(ARGS)
 
 .PHONY: bench-peers bench-short
