@@ -169,7 +169,7 @@ def unresolved(
     json: Annotated[bool, Parameter(help="JSON lines in place of a table", negative="")] = False,
     settings: Options = None,
 ) -> int:
-    """List the medicines, units, codes and instructions nobody understands, the most frequent first, with the row that would close each.
+    """List what nobody understands: medicines, units, codes, instructions; the most frequent first, with the row that closes it.
 
     Of files; without any, of the events that Kafka has. The row belongs into a file of that name in KNOWLEDGE-DIR. A code of
     a result needs none unless it is one of labs/analytes.csv. What is listed comes from patients: for authorised eyes.
