@@ -255,6 +255,14 @@ def test_a_dose_before_the_allergy_was_known_may_have_caused_it() -> None:
     assert [(alert.severity, alert.needs_closure) for alert in alerts] == [("critical", True)]
 
 
+def test_what_was_stopped_when_its_dose_showed_the_allergy_is_no_conflict() -> None:
+    """The reaction to the dose is how the allergy came to be known, and nothing acts any more."""
+    before = (order("amoxicillin", 0), dose("amoxicillin", 1, of="amoxicillin"))
+    stopped = order("amoxicillin", 3, status="discontinued", version=2)
+    for events in permutations((*before, stopped, allergy("amoxicillin", "anaphylaxis", hours=2))):
+        assert levels(*events) == {}, events
+
+
 def test_a_list_does_not_say_since_when_it_has_an_entry() -> None:
     entry = Allergy(substance=substance("amoxicillin", "amoxicillin"), reaction="anaphylaxis")
     listed = Patient(patient_id="p", source="adt", record_id="p", occurred_at=at(2), allergies=(entry,))

@@ -124,10 +124,12 @@ def _conflicts(state: PatientState, knowledge: Knowledge, listed: _Listed) -> It
     for medicine in sorted((ordered.keys() | given.keys()) & reached):
         orders, doses = ordered.get(medicine, ()), given.get(medicine, ())
         systemic = any(each.systemic for each in orders) or any(dose.what.systemic for dose in doses)
+        # a dose that was given before the entry was known is how it came to be known
         met = [
             each
             for entry in listed.entries
             if (each := _met(entry, medicine, doses, state, knowledge, systemic=systemic)) is not None
+            and (orders or each.given)
         ]
         if met:
             met.sort(key=lambda each: (SEVERITIES.index(each.severity), each.crossing.group.id != SAME))
