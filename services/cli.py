@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import msgspec
 import orjson
 from cyclopts import App, Parameter
 from rich.console import Console
@@ -160,6 +161,45 @@ def check(
         return service.OK
 
     return _run(check_all())
+
+
+@app.command
+def replay(
+    *paths: Paths,
+    knowledge: Annotated[
+        Path | None, Parameter(help="knowledge to try: a whole folder of it, a checkout, or a site's own folder")
+    ] = None,
+    rules: Annotated[Path | None, Parameter(help="rules of a site to try: a TOML file or a folder of them")] = None,
+    map_file: MapFile = None,
+    examples: Annotated[int, Parameter(help="how many alerts to show of each kind of difference")] = 3,
+    patients: Annotated[bool, Parameter(help="name the patients of the examples", negative="")] = False,
+    json: Annotated[bool, Parameter(help="JSON in place of text", negative="")] = False,
+    knowledge_dir: Annotated[
+        str, Parameter(help="folder of the site's own knowledge in force", env_var="RXVIGIL_KNOWLEDGE_DIR")
+    ] = "",
+    site_rules: Annotated[str, Parameter(help="the site's rules in force", env_var="RXVIGIL_SITE_RULES")] = "",
+) -> int:
+    """Try other knowledge or rules on recorded events: the alerts that would be gained, lost or of another severity.
+
+    The files go through ingest and monitor twice, as `rxvigil check` does it: with what is in force and with what is to be
+    tried. What is not named stays as it is in force. Examples are of patients: for authorised eyes. Exit 0 whatever differs.
+    """
+    from knowledge.loader import load
+    from services.local import replay as trial
+
+    async def try_it() -> int:
+        if knowledge is None and rules is None:
+            raise _usage("name what to try: --knowledge DIR, --rules FILE or both")
+        tried = trial.other(knowledge_dir, site_rules, knowledge, rules)
+        found = trial.replay(_some(paths), _mapping(map_file), load(knowledge_dir, site_rules), tried, people)
+        if json:
+            shown = found if patients else trial.without_patients(found)
+            sys.stdout.buffer.write(orjson.dumps(msgspec.to_builtins(shown), option=orjson.OPT_INDENT_2) + b"\n")
+        else:
+            trial.write(Console(highlight=False), found, examples=examples, patients=patients)
+        return service.OK
+
+    return _run(try_it())
 
 
 @app.command
