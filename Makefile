@@ -38,9 +38,24 @@ bench-peers: $(READY) ## the same beside Kafka Streams, Quix Streams and stock F
 bench-short: $(READY) ## a small form of `make bench`, about a minute
 	$(BIN)/python -m bench --short $(ARGS)
 
+.PHONY: quarter
+quarter: $(READY) ## a simulated quarter with known problems: what is found, into docs/quarter.md (a minute); SEED=1
+	$(BIN)/python -m examples.quarter --seed $(or $(SEED),1) --out build/quarter
+	$(BIN)/python -m examples.quarter.score build/quarter --write docs/quarter.md
+
 .PHONY: fuzz
 fuzz: $(READY) ## ingest under a fuzzer for SECONDS (60); an input that fails stays in build/fuzz
 	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60)
+
+.PHONY: mutants
+MUTMUT := build/mutants/site/mutmut
+mutants: $(READY) $(MUTMUT) ## change each comparison and number of the rules and see a test fail (an hour or two); FILES="qt score" for some
+	$(BIN)/python -m tests.mutants $(FILES) $(ARGS)
+
+# apart from .venv: it needs a newer click than Faust allows
+$(MUTMUT): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target build/mutants/site mutmut==3.8.1
+	@touch $@
 
 lint: $(READY) ## formatting, lint, types, import contracts
 	$(BIN)/ruff format --check .
