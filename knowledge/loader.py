@@ -24,9 +24,11 @@ from knowledge.reading.dose import Known, read_doses
 from knowledge.reading.dose_findings import read_dose_findings
 from knowledge.reading.duplicate import read_duplicates
 from knowledge.reading.interaction import read_interactions
+from knowledge.reading.joined import read_joined
 from knowledge.reading.kidney_injury import read_kidney_injury
 from knowledge.reading.lab_finding import read_lab_findings
 from knowledge.reading.laboratory import read_analytes, read_limits, read_specimens
+from knowledge.reading.level_target import read_level_targets
 from knowledge.reading.mechanism import read_mechanisms
 from knowledge.reading.medicine import read_codes, read_names, read_routes, read_salts, read_vehicles, read_words
 from knowledge.reading.opioids import read_opioids
@@ -34,9 +36,16 @@ from knowledge.reading.property import read_properties
 from knowledge.reading.sources import KEYS, read_sources
 from knowledge.reading.tables import KnowledgeError
 from knowledge.reading.threshold import read_thresholds
+from knowledge.reading.trend import read_trends
 from knowledge.reading.wording import read_wording
+from knowledge.reading.written import Lexicon, read_site_rules, read_written
 from knowledge.rxnorm import DRUGS_FILE, NDC_FILE, RxNormTable
 
+MEASURED = (
+    "weight", "height", "qtc", "qrs", "gestational_age", "heart_rate", "respiratory_rate", "oxygen_saturation", "sedation_score",
+    "temperature", "urine_output", "child_pugh",
+)  # fmt: skip
+"""Bedside measurements that a condition may speak of: kinds of an observation that are one number."""
 FOLDERS = (
     "allergies",
     "condition_groups",
@@ -46,15 +55,18 @@ FOLDERS = (
     "duplicates",
     "instructions",
     "interactions",
+    "joined",
     "labs",
     "properties",
+    "rules",
     "stops",
 )
 
 
-def load_from(root: Traversable, site: Path | None = None) -> Knowledge:
+def load_from(root: Traversable, site: Path | None = None, rules: Path | None = None) -> Knowledge:
     """The knowledge of the data files under ``root``, with those of a site's folder over them (README.md says which it may
-    hold). Raises ``KnowledgeError`` at the first fault."""
+    hold), and with the rules that a site wrote in ``rules``, a file or a folder. Raises ``KnowledgeError`` at the first fault;
+    of a file of rules it has all."""
     if site is not None:
         _check(site)
     sources = read_sources(root, site)
@@ -65,10 +77,16 @@ def load_from(root: Traversable, site: Path | None = None) -> Knowledge:
     pharmacology = read_properties(root, sources, ingredients)
     diagnoses = read_diagnoses(root, sources)
     by_name = {analyte.name: analyte for analyte in analytes.values()}
-    names = Names(by_name.keys(), pharmacology.kinds, diagnoses.titles, get_args(Place), get_args(Way))
+    names = Names(
+        by_name.keys(), pharmacology.kinds, diagnoses.titles, get_args(Place), get_args(Way), ingredients, MEASURED
+    )
+    lexicon = Lexicon(names, pharmacology.members, sources)
+    written = read_written(root, lexicon)
+    if rules is not None:
+        written += read_site_rules(rules, lexicon._replace(ids={rule.id for rule in written}))
     routes, salts = read_routes(root, sources), read_salts(root, sources)
     return Knowledge(
-        version=version_of(root) if site is None else f"{version_of(root)}-{version_of(site)}",
+        version="-".join((version_of(root), *(version_of(each) for each in (site, rules) if each is not None))),
         interactions=interactions,
         partners=partners,
         limits=read_limits(root, sources, by_name),
@@ -97,18 +115,23 @@ def load_from(root: Traversable, site: Path | None = None) -> Knowledge:
         dose_findings=read_dose_findings(root, sources, diagnoses.titles),
         opioids=read_opioids(root, sources, names, ingredients),
         critical=read_critical_reading(root, sources, pharmacology, names),
+        joined=read_joined(root, sources, names, pharmacology),
+        written=written,
+        level_targets=read_level_targets(root, sources, names, pharmacology, by_name),
+        trends=read_trends(root, sources, names, pharmacology, by_name),
         cross_reactivity=read_cross_reactivity(root, sources, pharmacology),
     )
 
 
-def load(site: str = "") -> Knowledge:
-    """The knowledge that rxvigil ships, with that of the folder ``site`` over it where one is named; read once."""
-    return _load(site)
+def load(site: str = "", rules: str = "") -> Knowledge:
+    """The knowledge that rxvigil ships, with that of the folder ``site`` over it and the rules of ``rules`` beside its own, where
+    they are named; read once."""
+    return _load(site, rules)
 
 
 @lru_cache(4)
-def _load(site: str) -> Knowledge:
-    return load_from(files("knowledge"), Path(site) if site else None)
+def _load(site: str, rules: str) -> Knowledge:
+    return load_from(files("knowledge"), Path(site) if site else None, Path(rules) if rules else None)
 
 
 def _check(site: Path) -> None:
@@ -126,14 +149,17 @@ def _check(site: Path) -> None:
 
 
 def version_of(root: Traversable) -> str:
-    """A short hash of the content of every data file: another number in a file is another version."""
+    """A short hash of the content of every data file, or of one: another number in a file is another version."""
     digest = blake2b(digest_size=6)
+    if root.is_file():
+        digest.update(f"{root.name}\0".encode() + root.read_bytes())
+        return digest.hexdigest()
     for folder in ("", *FOLDERS):
         place = root.joinpath(folder) if folder else root
         if not place.is_dir():
             continue
         for file in sorted(place.iterdir(), key=lambda each: each.name):
-            if file.name.endswith(".csv"):
+            if file.name.endswith((".csv", ".toml")):
                 digest.update(f"{folder}/{file.name}\0".encode() + file.read_bytes() + b"\0")
     return digest.hexdigest()
 

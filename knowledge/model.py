@@ -15,14 +15,18 @@ from knowledge.diagnoses import Diagnoses
 from knowledge.dose import Doses
 from knowledge.dose_findings import DoseFindings
 from knowledge.duplicate import Duplicates
+from knowledge.joined import Joined
 from knowledge.kidney_injury import KidneyInjury
 from knowledge.lab_finding import LabFindings
+from knowledge.level_target import LevelTarget
 from knowledge.mechanism import Mechanisms
 from knowledge.opioids import Opioids
 from knowledge.property import Member, Property
 from knowledge.rxnorm import RxNormTable
 from knowledge.threshold import Thresholds
+from knowledge.trend import Trends
 from knowledge.wording import Wording
+from knowledge.written import WrittenRule
 from schemas.events import Drawn, MeasuredIn
 from schemas.values import Citation, Severity
 
@@ -184,6 +188,10 @@ class Knowledge(Struct, frozen=True, kw_only=True):
     mechanisms: Mechanisms = Mechanisms()
     lab_findings: LabFindings = LabFindings()
     critical: CriticalReading = CriticalReading()
+    joined: Joined = Joined()
+    written: tuple[WrittenRule, ...] = ()
+    level_targets: tuple[LevelTarget, ...] = ()
+    trends: Trends = Trends()
 
     def is_systemic(self, route: str, form: str) -> bool:
         """Whether a medicine acts in the whole body; unknown counts as systemic, and a patch is, whatever its route says. So does

@@ -89,13 +89,19 @@ class Correction(Struct, frozen=True, kw_only=True):
 
 class Level(Struct, frozen=True, kw_only=True):
     """The level of a medicine in the blood. Drawn sooner than ``early`` after a dose it says little: it is no graver than
-    ``early_severity`` then, unless it is at or above ``anyhow_from`` (in the canonical unit), and ``what_to_do`` comes first."""
+    ``early_severity`` then, unless it is at or above ``anyhow_from`` (in the canonical unit), and ``what_to_do`` comes first.
+
+    ``trough_share``: from which share of the interval between two doses on a sample is a trough, where its code does not say how
+    it was drawn. ``interval`` counts where neither the order nor two doses say one. None: only the code says it."""
 
     analyte: str
     early: timedelta = timedelta(0)
     anyhow_from: float | None = None
     early_severity: Severity = "moderate"
     what_to_do: str = ""
+    trough_share: float | None = None
+    interval: timedelta = timedelta(0)
+    evidence_grade: str = ""
     citations: tuple[Citation, ...] = ()
 
 

@@ -160,13 +160,25 @@ class HeldBack(Struct, frozen=True, kw_only=True, omit_defaults=True):
     by: str = ""
 
 
+class Owed(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is waited for and is due at a time: a laboratory ``result`` (``subject``: the analyte), a ``supply`` or ``dose`` of an
+    order (its label), a ``review`` of something, or an alert that a person wants to see again (``look_again``: its id). ``by`` is
+    the rule that waits, or the person."""
+
+    kind: Literal["result", "supply", "dose", "review", "look_again"]
+    subject: str
+    due: Time
+    since: Time
+    by: str
+
+
 class PatientPicture(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is in force and open for one patient at ``clock``, the patient's clinical time.
 
     Of ``allergies``, ``conditions``, ``pregnant`` and ``lactating`` an absent field was never asked, null is not known, and an
     empty list is "none". ``encounter`` is the class of the stay (``inpatient``), ``unit`` where the patient lies.
     ``measured`` has what alerts rest on beside results, weight and height: the newest of each kind, by kind.
-    ``merged_into`` is the patient under whom this record is continued.
+    ``merged_into`` is the patient under whom this record is continued. ``owed`` is what is waited for, what is due first first.
     """
 
     patient_id: Key
@@ -192,3 +204,4 @@ class PatientPicture(Struct, frozen=True, kw_only=True, omit_defaults=True):
     admitted_at: Time | None = None
     discharged_at: Time | None = None
     merged_into: str = ""
+    owed: tuple[Owed, ...] = ()

@@ -140,25 +140,27 @@ def check(
     knowledge_dir: Annotated[
         str, Parameter(help="folder of the site's own knowledge", env_var="RXVIGIL_KNOWLEDGE_DIR")
     ] = "",
+    site_rules: Annotated[str, Parameter(help="the site's own rules", env_var="RXVIGIL_SITE_RULES")] = "",
 ) -> int:
     """Find the problems in files, in one process without any server.
 
     Standard output has one alert a line, the last state of each as JSON with its history; refusals and a summary go to
-    standard error. The same input gives the same output. Exit 0 when all input was handled, refusals included; 2 when it
-    could not run.
+    standard error. The same input gives the same output. Exit 0 when all input was handled, refusals included; 1 when a
+    rule failed, which is a defect; 2 when it could not run.
     """
     from services.local.check import check as check_files
 
     async def check_all() -> int:
-        check_files(
+        sound = check_files(
             _some(paths),
             _mapping(map_file),
             dead_letters=dead_letters,
             as_table=table,
             progress=people,
             site=knowledge_dir,
+            site_rules=site_rules,
         )
-        return service.OK
+        return service.OK if sound else service.FAILED
 
     return _run(check_all())
 

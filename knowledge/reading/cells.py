@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Any, TypeVar, get_args
 
 from knowledge.conditions import Conditions, Names, parsed
-from knowledge.model import plain_name
+from knowledge.model import Analyte, plain_name, plain_unit
 from knowledge.reading.tables import RowT, Table
 
 KeyT = TypeVar("KeyT")
@@ -38,6 +38,15 @@ def check_known(table: Table[RowT], row: RowT, column: str, known: Collection[st
     """Refuses a cell that is none of ``known``, which stand in the file ``where``."""
     if getattr(row, column) not in known:
         raise table.error(row, column, f"{getattr(row, column)!r} is not in {where}")
+
+
+def factor(table: Table[RowT], row: RowT, column: str, analyte: Analyte) -> float:
+    """From the unit in a cell to that of its analyte."""
+    unit: str = getattr(row, column)
+    found = analyte.factors.get(plain_unit(unit))
+    if found is None:
+        raise table.error(row, column, f"{unit!r} is no unit of {analyte.name} in labs/units.csv")
+    return found
 
 
 def check_plain(table: Table[RowT], row: RowT, column: str) -> None:

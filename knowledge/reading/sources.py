@@ -5,7 +5,7 @@ A site's folder may hold files of the same names and columns. Their rows are add
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -74,6 +74,15 @@ class Sources:
     def citations(self, ids: Iterable[str]) -> tuple[Citation, ...]:
         """The citations of ids that ``checked`` has seen."""
         return tuple(self._citations[each] for each in ids)
+
+    @property
+    def ids(self) -> Collection[str]:
+        """All that there are."""
+        return self._citations.keys()
+
+    def known(self, id: str) -> Citation | None:  # noqa: A002
+        """The citation of an id, None where there is no such source."""
+        return self._citations.get(id)
 
     def made(self, kind: type[KindT], row: Row, /, **more: Any) -> KindT:
         """A ``kind`` of what ``row`` has under the same names, of its citations and of ``more``, which stands over the row.

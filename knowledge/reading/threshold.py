@@ -8,8 +8,8 @@ from importlib.resources.abc import Traversable
 from typing import Literal, TypeVar, get_args
 
 from knowledge.conditions import Conditions, Names
-from knowledge.model import Analyte, plain_unit
-from knowledge.reading.cells import check_known, conditions, grouped, meant
+from knowledge.model import Analyte
+from knowledge.reading.cells import check_known, conditions, factor, grouped, meant
 from knowledge.reading.laboratory import DrawnCell
 from knowledge.reading.property import Pharmacology
 from knowledge.reading.sources import Sources
@@ -90,7 +90,8 @@ class CorrectionRow(StatementRow, frozen=True, kw_only=True):
 
 
 class LevelRow(StatementRow, frozen=True, kw_only=True):
-    """``anyhow_from`` in ``unit``; a row with the analyte alone says that it is the level of a medicine."""
+    """``anyhow_from`` in ``unit``; a row with the analyte alone says that it is the level of a medicine. ``trough_share`` of the
+    interval between two doses, ``interval_hours`` where none is known."""
 
     analyte: str
     early_hours: float | None = None
@@ -98,6 +99,8 @@ class LevelRow(StatementRow, frozen=True, kw_only=True):
     unit: str = ""
     early_severity: Severity | None = None
     what_to_do: str = ""
+    trough_share: float | None = None
+    interval_hours: float | None = None
 
 
 class LastingRow(StatementRow, frozen=True, kw_only=True):
@@ -223,10 +226,7 @@ def _upper_limits(files: _Files, analytes: Mapping[str, Analyte]) -> Mapping[str
 def _factor(row: AnalyteRowT, table: Table[AnalyteRowT], analytes: Mapping[str, Analyte]) -> float:
     """From the unit of a row to that of its analyte."""
     check_known(table, row, "analyte", analytes, ANALYTES)
-    factor = analytes[row.analyte].factors.get(plain_unit(row.unit))
-    if factor is None:
-        raise table.error(row, "unit", f"{row.unit!r} is no unit of {row.analyte} in labs/units.csv")
-    return factor
+    return factor(table, row, "unit", analytes[row.analyte])
 
 
 def _levels(files: _Files, analytes: Mapping[str, Analyte]) -> Mapping[str, Level]:
@@ -237,12 +237,17 @@ def _levels(files: _Files, analytes: Mapping[str, Analyte]) -> Mapping[str, Leve
         check_known(table, row, "analyte", analytes, ANALYTES)
         if (row.early_hours is None) != (row.early_severity is None):
             raise table.error(row, "early_severity", "says how grave a level is that was drawn within early_hours")
+        if (row.trough_share is None) != (row.interval_hours is None):
+            raise table.error(row, "interval_hours", "is the interval that trough_share counts by where none is known")
+        if row.trough_share is not None and not 0 < row.trough_share <= 1:
+            raise table.error(row, "trough_share", "is more than 0 and at most 1")
         levels[row.analyte] = files.sources.made(
             Level,
             row,
             early=timedelta(hours=row.early_hours or 0),
             anyhow_from=None if row.anyhow_from is None else row.anyhow_from * _factor(row, table, analytes),
             early_severity=row.early_severity or "moderate",
+            interval=timedelta(hours=row.interval_hours or 0),
         )
     return levels
 

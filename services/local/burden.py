@@ -27,7 +27,8 @@ from services.local.play import alerts_of, by_patient, engine, fixed, last_state
 from services.local.report import Tally
 from services.monitor.held import Reason
 from services.monitor.patient.known import known_or
-from services.monitor.rules import RULES
+from services.monitor.rules import RULES, Rule
+from services.monitor.rules.written import written_rules
 from services.runtime.clock import system_clock
 
 REASONS: tuple[Reason, ...] = get_args(Reason)
@@ -77,7 +78,7 @@ def burden(paths: Sequence[Path], mapping: Mapping | None, knowledge: Knowledge,
         patients=len(events),
         admissions=len(stays),
         days=sum(stays, timedelta()) / timedelta(days=1),
-        rules=tuple(_of_rules(alerts, held)),
+        rules=tuple(_of_rules((*RULES, *written_rules(knowledge)), alerts, held)),
     )
 
 
@@ -91,13 +92,13 @@ def _stays(events: Iterable[Event]) -> Iterable[timedelta]:
             yield over - begun
 
 
-def _of_rules(alerts: Iterable[Alert], held: Counter[tuple[str, Reason]]) -> Iterable[OfRule]:
+def _of_rules(rules: Iterable[Rule], alerts: Iterable[Alert], held: Counter[tuple[str, Reason]]) -> Iterable[OfRule]:
     gravest: Counter[tuple[str, Severity]] = Counter()
     last: Counter[tuple[str, Severity]] = Counter()
     for alert in alerts:
         gravest[alert.rule, reached(alert)] += 1
         last[alert.rule, alert.severity] += 1
-    for rule in RULES:
+    for rule in rules:
         yield OfRule(
             rule=rule.id,
             family=rule.family,

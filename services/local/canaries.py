@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -17,10 +17,15 @@ from schemas.values import Origin, Severity
 from services.ingest.formats import native
 from services.ingest.pipeline import Pipeline
 from services.local.feed import Unit
-from services.local.play import alerts_of, by_patient, engine, fixed, last_states, play
+from services.local.play import alerts_of, by_patient, engine, fixed, last_states, play, steps
 from services.local.report import Tally
-from services.monitor.rules.canary import Canary, CanaryError
+from services.monitor.patient.standing import Standing
+from services.monitor.rules import Rule
+from services.monitor.rules.canary import Canary, CanaryError, read
+from services.monitor.rules.written import Written
+from services.monitor.rules.written.canary import canary_of
 
+AtEnd = Callable[[Sequence[Raw], Knowledge], Sequence[Alert | Standing]]
 _RECEIVED = datetime(2026, 11, 3, tzinfo=UTC)
 
 
@@ -29,6 +34,11 @@ class Seen(NamedTuple):
 
     ingredients: frozenset[str]
     analytes: frozenset[str]
+
+
+def of(rule: Rule, knowledge: Knowledge) -> Canary:
+    """The canary of a rule: a written one brings its own, of the others it is a file. Raises ``CanaryError``."""
+    return canary_of(rule.written, knowledge) if isinstance(rule, Written) else read(rule.id)
 
 
 def open_alerts(events: Sequence[Raw], knowledge: Knowledge) -> list[Alert]:
@@ -59,14 +69,34 @@ def taken(events: Sequence[Raw], knowledge: Knowledge) -> Iterable[list[Event]]:
     return by_patient(units, Pipeline(knowledge, fixed(_RECEIVED)), Tally(), _refused).values()
 
 
-def faults(rule: str, canary: Canary, knowledge: Knowledge) -> list[str]:
+def standing(events: Sequence[Raw], knowledge: Knowledge) -> list[Standing]:
+    """What is true at the end of a case, also where another alert speaks for it or its rule tells it to nobody; what only waits
+    for grace to pass is not. Raises ``CanaryError`` as ``open_alerts`` does."""
+    found: list[Standing] = []
+    for of_patient in taken(events, knowledge):
+        after = [step.after for step in steps(of_patient, knowledge) if step.after is not None]
+        found += [each for each in (after[-1].standing.values() if after else ()) if each.held != "grace"]
+    return found
+
+
+def faults_of(rule: Rule, knowledge: Knowledge) -> list[str]:
+    """What does not hold of the canary of a rule. A written one need not be the one that speaks: its author cannot know who else
+    does."""
+    try:
+        canary = of(rule, knowledge)
+    except CanaryError as error:
+        return [str(error)]
+    return faults(rule.id, canary, knowledge, standing if isinstance(rule, Written) else open_alerts)
+
+
+def faults(rule: str, canary: Canary, knowledge: Knowledge, at_end: AtEnd = open_alerts) -> list[str]:
     """What does not hold, a sentence each; nothing when both cases do. Other rules may find what they like in them."""
     fires = Counter((each.subject, each.severity) for each in canary.fires.alerts)
     cases = (("fires", canary.fires.events, fires), ("silent", canary.silent.events, Counter[tuple[str, Severity]]()))
     said = []
     for name, events, wanted in cases:
         try:
-            found = Counter((a.subject, a.severity) for a in open_alerts(events, knowledge) if a.rule == rule)
+            found = Counter((a.subject, a.severity) for a in at_end(events, knowledge) if a.rule == rule)
         except CanaryError as error:
             said.append(f"{name}: {error}")
             continue

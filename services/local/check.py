@@ -39,20 +39,22 @@ def check(
     as_table: bool,
     progress: Console,
     site: str = "",
-) -> None:
-    """Alerts to standard output, refusals to ``dead_letters`` or standard error, a summary to ``progress``.
-    ``site`` is the folder of a site's own knowledge.
+    site_rules: str = "",
+) -> bool:
+    """Alerts to standard output, refusals to ``dead_letters`` or standard error, a summary to ``progress``; whether every rule
+    could be asked. ``site`` is the folder of a site's own knowledge, ``site_rules`` its own rules.
 
     Raises ``FeedError`` and ``MappingError`` when the input cannot be used at all.
     """
     tally = Tally()
     with _refusals(dead_letters) as refuse:
-        alerts = list(_alerts(paths, mapping, tally, refuse, progress, load(site)))
+        alerts = list(_alerts(paths, mapping, tally, refuse, progress, load(site, site_rules)))
     if as_table:
         Console().print(alert_table(alerts))
     else:
         _print(alerts)
     progress.print(summary(tally, Counter(f"{alert.severity} {alert.status}" for alert in alerts)))
+    return not tally.rule_errors
 
 
 def _print(alerts: Iterable[Alert]) -> None:
@@ -82,7 +84,7 @@ def _alerts(
 ) -> Iterator[Alert]:
     pipeline = Pipeline(knowledge, fixed(system_clock()))
     events = by_patient(feed(paths, mapping, progress, tally.unjoined), pipeline, tally, refuse)
-    monitor = engine(knowledge)
+    monitor = engine(knowledge, tell_failed=tally.add_rule_error)
     for patient in track(list(events), "checking", console=progress, transient=True, disable=not progress.is_terminal):
         sends = play(events.pop(patient), monitor)
         for letter in _letters(sends):

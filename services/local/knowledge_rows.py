@@ -6,9 +6,10 @@ import csv
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from knowledge.reading.tables import SEPARATOR, KnowledgeError
+from knowledge.reading.toml import Toml
 
 SOURCES = "sources.csv"
 SHIPPED = Path(str(files("knowledge")))
@@ -65,8 +66,38 @@ def folder_of(path: Path) -> Path:
 
 
 def read_all(root: Path) -> dict[str, Rows]:
-    """The rows of every data file under ``root`` by its path there. Raises ``KnowledgeError`` for a file that is no CSV."""
-    return {path.relative_to(root).as_posix(): _read(path) for path in sorted(root.rglob("*.csv"))}
+    """The rows of every data file under ``root`` by its path there; of a file of written rules, the rules. Raises
+    ``KnowledgeError`` for a file that is neither."""
+    tables = {path.relative_to(root).as_posix(): _read(path) for path in sorted(root.rglob("*.csv"))}
+    return tables | {
+        path.relative_to(root).as_posix(): written_rows(path) for path in sorted(root.glob("rules/*.toml"))
+    }
+
+
+def written_rows(path: Path) -> Rows:
+    """The rules of a file as rows, what names them first. What they ask and say is as the file has it."""
+    try:
+        toml = Toml(str(path), path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise KnowledgeError(str(path), 0, "", f"cannot be read as UTF-8 text ({error})") from error
+    return [_row(rule) for rule in toml.said.get("rule", [])]
+
+
+def _row(rule: Mapping[str, Any]) -> dict[str, str]:
+    """``rule`` is the id once more: of a file that several rules share, it says whose the row is."""
+    cells = {"id": str(rule.get("id", "")), "rule": str(rule.get("id", ""))}
+    for key, value in rule.items():
+        if key not in cells and key != "canary":
+            cells[key] = _cell(value)
+    return cells
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "; ".join(f"{key} = {_cell(each)}" for key, each in value.items())
+    if isinstance(value, list):
+        return SEPARATOR.join(f"({_cell(each)})" if isinstance(each, Mapping) else str(each) for each in value)
+    return str(value)
 
 
 def _read(path: Path) -> Rows:

@@ -21,6 +21,7 @@ from services.monitor.handler import MonitorHandler
 from services.monitor.held import TellHeld
 from services.monitor.patient.clock import clinical_time
 from services.monitor.patient.state import PatientState
+from services.monitor.rules.failure import TellFailed, loudly
 from services.streaming import batches
 from services.streaming.handler import Record, Send
 from services.streaming.memory import MemoryEngine
@@ -59,9 +60,11 @@ def by_patient(
     return {patient: [event for _, event in sorted(placed[patient], key=itemgetter(0))] for patient in sorted(placed)}
 
 
-def engine(knowledge: Knowledge, tell_held: TellHeld = lambda rule, reason: None) -> MemoryEngine:
+def engine(
+    knowledge: Knowledge, tell_held: TellHeld = lambda rule, reason: None, tell_failed: TellFailed = loudly
+) -> MemoryEngine:
     """The monitor without a broker. Its time is the event's own."""
-    return MemoryEngine(MonitorHandler(knowledge, _time_of, tell_held))
+    return MemoryEngine(MonitorHandler(knowledge, _time_of, tell_held, tell_failed))
 
 
 def play(events: Sequence[Event], into: MemoryEngine) -> list[Send]:

@@ -13,6 +13,7 @@ from schemas.alerts import Alert
 from schemas.events import Administration, Dispensing, Event, LabResult, Prescription
 from services.ingest.metrics import resolution_of
 from services.ingest.pipeline import Taken
+from services.monitor.rules.failure import place_of
 
 MOST_FREQUENT = 10
 
@@ -21,7 +22,8 @@ class Tally:
     """``read`` = events + refused + ignored, always.
 
     ``refused_here`` are those of ``refused`` that never reach ingest (rows of an extract, judged by `send`); ``failed`` are
-    events that the monitor could not take; ``unjoined`` are rows that a joined file has no row for. All by reason or kind.
+    events that the monitor could not take, ``rule_errors`` what rules raised, by rule and place; ``unjoined`` are rows that a
+    joined file has no row for. All by reason or kind.
     """
 
     def __init__(self) -> None:
@@ -30,6 +32,7 @@ class Tally:
         self.ignored: Counter[str] = Counter()
         self.refused_here: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
+        self.rule_errors: Counter[str] = Counter()
         self.drugs: Counter[str] = Counter()
         self.unresolved: Counter[str] = Counter()
         self.remarks: Counter[str] = Counter()
@@ -45,6 +48,10 @@ class Tally:
             self._add_event(event)
         self.refused.update(letter.reason for letter in taken.refused)
         self.ignored.update(taken.ignored)
+
+    def add_rule_error(self, rule: str, error: Exception) -> None:
+        """A rule raised; its text may hold facts of a patient and is left out."""
+        self.rule_errors[f"{rule} ({type(error).__name__} at {place_of(error)})"] += 1
 
     def _add_event(self, event: Event) -> None:
         self.events[str(event.__struct_config__.tag)] += 1
@@ -84,6 +91,8 @@ def summary(tally: Tally, alerts: Counter[str] | None = None) -> Table:
         table.add_row("medicines", counts(tally.drugs))
     if tally.failed:
         table.add_row("failed", counts(tally.failed))
+    if tally.rule_errors:
+        table.add_row("rules failed", Text(counts(tally.rule_errors)))
     if alerts is not None:
         table.add_row("alerts", counts(alerts))
     if tally.unresolved:

@@ -8,7 +8,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from knowledge.reading.tables import SEPARATOR
-from services.local.knowledge_rows import SHIPPED, SOURCES, Rows, read_all
+from knowledge.reading.written import rule_files
+from services.local.knowledge_rows import SHIPPED, SOURCES, Rows, read_all, written_rows
 
 MARK = "#"
 
@@ -22,12 +23,14 @@ class KnownRow(Struct, frozen=True, kw_only=True):
 
 
 class RowFinder:
-    """The files of the knowledge, a site's own (``site``) over those that are shipped; read once."""
+    """The files of the knowledge, a site's own (``site``) over those that are shipped, and the rules that it wrote (``rules``);
+    read once."""
 
-    def __init__(self, site: str = "") -> None:
+    def __init__(self, site: str = "", rules: str = "") -> None:
         self._files: dict[str, Rows] = dict(read_all(SHIPPED))
         for file, rows in read_all(Path(site)).items() if site else ():
             self._files[file] = [*rows, *self._files.get(file, [])]
+        self._files |= {str(path): written_rows(path) for path in (rule_files(Path(rules)) if rules else ())}
         self._sources = {row["id"]: row for row in reversed(self._files[SOURCES])}
 
     def find(self, reference: str) -> list[KnownRow]:

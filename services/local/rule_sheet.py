@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
@@ -18,7 +19,8 @@ from services.local import canaries
 from services.local.knowledge_rows import SHIPPED, SOURCES, Rows, is_verified, read_all
 from services.monitor.patient.bounds import Need
 from services.monitor.rules import RULES, Rule
-from services.monitor.rules.canary import Canary, CanaryError, read
+from services.monitor.rules.canary import Canary, CanaryError
+from services.monitor.rules.written import written_rules
 
 _ANALYTES_SHOWN = 8
 
@@ -52,7 +54,7 @@ class Sheet(NamedTuple):
 def sheets(knowledge: Knowledge) -> Iterator[Sheet]:
     """One of each rule, in their order; its canary is played."""
     rows = read_all(SHIPPED)
-    for rule in RULES:
+    for rule in (*RULES, *written_rules(knowledge)):
         yield _sheet(rule, knowledge, rows)
 
 
@@ -63,11 +65,9 @@ def sheet(rule: Rule, knowledge: Knowledge) -> Sheet:
 
 def _sheet(rule: Rule, knowledge: Knowledge, rows: dict[str, Rows]) -> Sheet:
     canary: Canary | None = None
-    try:
-        canary = read(rule.id)
-        faults = canaries.faults(rule.id, canary, knowledge)
-    except CanaryError as error:
-        faults = [str(error)]
+    with suppress(CanaryError):
+        canary = canaries.of(rule, knowledge)
+    faults = canaries.faults_of(rule, knowledge)
     citations = sorted(rule.citations(knowledge), key=lambda each: each.id)
     data = tuple(_data_file(file, rule.id, rows) for file in rule.data)
     return Sheet(rule, data, tuple(citations), canary, tuple(faults))
@@ -82,9 +82,9 @@ def _data_file(file: str, rule: str, rows: dict[str, Rows]) -> DataFile:
     return DataFile(file, len(of_rule), sum(not is_verified(row, status) for row in of_rule))
 
 
-def alike(asked: str) -> list[str]:
+def alike(asked: str, knowledge: Knowledge) -> list[str]:
     """The ids of rules that may have been meant."""
-    known = [rule.id for rule in RULES]
+    known = [rule.id for rule in (*RULES, *written_rules(knowledge))]
     within = [each for each in known if asked.lower() in each]
     return within or get_close_matches(asked.lower(), known, n=3, cutoff=0.4)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -12,16 +14,23 @@ from knowledge.model import Knowledge
 from schemas import cloudevents, codec, topics
 from schemas.adoption import Adoption
 from schemas.alerts import Alert
+from schemas.canaries import is_canary, is_canary_key
 from schemas.dead_letters import DeadLetter
+from schemas.events import AnyEvent
+from schemas.feedback import Feedback
 from schemas.values import broker_time
 from services.monitor import evaluate, merging, pictures
 from services.monitor.alerts.cause import Merged
 from services.monitor.held import TellHeld, newly_held
 from services.monitor.patient.state import PatientState
 from services.monitor.patient.stored import decode, encode
+from services.monitor.rules.failure import TellFailed, loudly
 from services.streaming.handler import Outcome, Record, Send
 
 TOPICS = (topics.EVENTS, topics.FEEDBACK)
+
+S = TypeVar("S")
+T = TypeVar("T")
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -31,16 +40,35 @@ RecordClock = Callable[[Record], datetime]
 record, so that the same records give the same alerts to the byte."""
 
 
+class UndecodableError(ValueError):
+    """A record is no event, answer or adoption; its cause says why."""
+
+
 class MonitorHandler:
-    """Keyed by patient. What a record changes is sent once per record (alerts); a picture at most every few seconds.
-    ``tell_held`` hears of every finding that is newly held back."""
+    """Keyed by patient. What a record changes is sent once per record (alerts); a picture at most every few seconds. A synthetic
+    patient has one picture, on a topic of its own, when a record without a value makes it forgotten.
+
+    ``tell_held`` hears of every finding that is newly held back, ``tell_failed`` of every rule that raises; without it such a
+    record is refused.
+    """
 
     def __init__(
-        self, knowledge: Knowledge, clock: RecordClock, tell_held: TellHeld = lambda rule, reason: None
+        self,
+        knowledge: Knowledge,
+        clock: RecordClock,
+        tell_held: TellHeld = lambda rule, reason: None,
+        tell_failed: TellFailed = loudly,
     ) -> None:
-        self._knowledge = knowledge
+        self.use(knowledge)
         self._clock = clock
         self._tell_held = tell_held
+        self._tell_failed = tell_failed
+
+    def use(self, knowledge: Knowledge) -> None:
+        """From the next call on this is the knowledge; each patient is evaluated anew with the next record. Raises what a rule
+        raises that cannot read it, and then changes nothing."""
+        evaluate.index_of(knowledge)
+        self.knowledge = knowledge
 
     def state_key(self, record: Record) -> bytes | None:
         return record.key
@@ -51,10 +79,14 @@ class MonitorHandler:
         now = 0
         for record in records:
             if record.key is None:
-                raise ValueError("a record without a key: it names no patient")
+                raise UndecodableError("a record without a key: it names no patient")
             state = changed.get(record.key, states.get(record.key))
             assert state is None or isinstance(state, PatientState)
             if state is not None and record.offset <= state.applied.get(record.topic, -1):
+                continue
+            if record.value is None and is_canary_key(record.key):
+                changed[record.key] = None
+                sends.append(pictures.last(record.key, state))
                 continue
             after, alerts, passed_on = self._in_time(record, state)
             self._tell(state, after)
@@ -65,7 +97,7 @@ class MonitorHandler:
             sends += passed_on
             now = _milliseconds(self._clock(record))
         for key, state in changed.items():
-            if isinstance(state, PatientState):
+            if isinstance(state, PatientState) and not is_canary_key(key):
                 changed[key], picture = pictures.shown(state, now)
                 sends += picture
         return Outcome(changed, sends)
@@ -85,7 +117,7 @@ class MonitorHandler:
         time = _EPOCH + timedelta(milliseconds=now)
         for key, state in states.items():
             assert isinstance(state, PatientState)
-            after, alerts = evaluate.advance(state, time, self._knowledge, time)
+            after, alerts = evaluate.advance(state, time, self.knowledge, time, self._tell_failed)
             self._tell(state, after)
             picture: list[Send] = []
             if after is not state or ((due := pictures.due(state)) is not None and due <= now):
@@ -96,6 +128,8 @@ class MonitorHandler:
         return Outcome(changed, sends)
 
     def _tell(self, before: PatientState | None, after: PatientState | None) -> None:
+        if after is not None and is_canary(after.patient_id):
+            return
         for rule, reason in newly_held(before, after):
             self._tell_held(rule, reason)
 
@@ -108,30 +142,27 @@ class MonitorHandler:
         before: list[Alert] = []
         after: list[Alert] = []
         if state is not None:
-            state, before = evaluate.advance(state, now, self._knowledge, at)
+            state, before = evaluate.advance(state, now, self.knowledge, at, self._tell_failed)
         state, alerts, passed_on = self._take(record, state)
         if state is not None:
-            state, after = evaluate.advance(state, now, self._knowledge, at)
+            state, after = evaluate.advance(state, now, self.knowledge, at, self._tell_failed)
         return state, [*before, *alerts, *after], passed_on
 
     def _take(self, record: Record, state: PatientState | None) -> Taken:
-        value, at = record.value or b"", self._clock(record)
-        if record.topic == topics.FEEDBACK:
-            feedback = codec.decode_feedback(value)
-            return (
-                (None, [], []) if state is None else (*evaluate.take_feedback(state, feedback, self._knowledge, at), [])
-            )
-        message, hops = codec.decode_event_or_adoption(value), merging.hops_of(record)
+        at, asked = self._clock(record), (self.knowledge, self._clock(record), self._tell_failed)
+        message, hops = _read(record)
+        if isinstance(message, Feedback):
+            return (None, [], []) if state is None else (*evaluate.take_feedback(state, message, *asked), [])
         if state is not None and merging.points_away(state):
             if not merging.goes_on_here(state, hops):
                 state = merging.redirected(state, message)
                 return state, [], merging.passed_on(state, message, hops)
             state = merging.revived(state)
         if isinstance(message, Adoption):
-            former, cause = decode(message.state), Merged(message.former_id, message.at)
-            after, alerts = evaluate.take_former(state, former, message.patient_id, cause, self._knowledge, at)
+            former, cause = _decoded(decode, message.state), Merged(message.former_id, message.at)
+            after, alerts = evaluate.take_former(state, former, message.patient_id, cause, *asked)
             return after, alerts, []
-        after, alerts = evaluate.take_event(state, message, self._knowledge, at)
+        after, alerts = evaluate.take_event(state, message, *asked)
         pointer = merging.merge_of(after, message)
         if pointer is None:
             return after, alerts, []
@@ -139,10 +170,11 @@ class MonitorHandler:
         return left, alerts + withdrawn, sends
 
     def refuse(self, record: Record, error: Exception) -> list[Send]:
-        undecodable = isinstance(error, (msgspec.DecodeError, ValueError))
+        undecodable = isinstance(error, UndecodableError)
+        cause = error.__cause__ if undecodable else None
         letter = DeadLetter(
             reason="undecodable_event" if undecodable else "rule_error",
-            detail=type(error).__name__,
+            detail=type(cause or error).__name__,
             topic=record.topic,
             partition=record.partition,
             offset=record.offset,
@@ -159,6 +191,21 @@ class MonitorHandler:
 
     def decode_state(self, stored: bytes) -> object:
         return decode(stored)
+
+
+def _read(record: Record) -> tuple[AnyEvent | Adoption | Feedback, merging.Hops]:
+    """Raises ``UndecodableError``."""
+    value = record.value or b""
+    if record.topic == topics.FEEDBACK:
+        return _decoded(codec.decode_feedback, value), ()
+    return _decoded(codec.decode_event_or_adoption, value), _decoded(merging.hops_of, record)
+
+
+def _decoded(decoder: Callable[[S], T], stored: S) -> T:
+    try:
+        return decoder(stored)
+    except (ValueError, msgspec.MsgspecError, zlib.error) as error:
+        raise UndecodableError from error
 
 
 def _alert_record(alert: Alert) -> Send:

@@ -40,6 +40,15 @@ def shown(state: PatientState, now: int) -> tuple[PatientState, list[Send]]:
     return replace(state, last_picture=LastPicture(now, digest)), [send]
 
 
+def last(key: bytes, state: PatientState | None) -> Send:
+    """The picture of a synthetic patient that is forgotten; without a value where nothing was known of it."""
+    if state is None:
+        return Send(topics.CANARY_PICTURES, key, None)
+    drawn = picture(state)
+    headers = cloudevents.picture_headers(drawn, fixed_id("picture", state.patient_id, "last"))
+    return Send(topics.CANARY_PICTURES, key, codec.encode(drawn), headers)
+
+
 def due(state: PatientState) -> int | None:
     """When an owed picture may be sent, milliseconds since the epoch."""
     return state.last_picture.at + AT_MOST_EVERY if state.last_picture.owed else None

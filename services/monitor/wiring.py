@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from knowledge.loader import load
+import asyncio
+
+from knowledge.model import Knowledge
 from schemas import topics
 from services.monitor.handler import TOPICS, MonitorHandler
 from services.monitor.metrics import MonitorMetrics
+from services.monitor.reload import SiteFiles
 from services.runtime.clock import system_clock
 from services.runtime.probes import HttpServer, listen, probe_routes
 from services.runtime.service import serve
@@ -22,13 +25,17 @@ async def run(settings: Settings) -> int:
     """Run until SIGTERM or SIGINT; the exit code. Raises what keeps it from starting."""
     listener = listen(settings.host, settings.monitor_port)
     metrics = MonitorMetrics()
-    knowledge = load(settings.knowledge_dir)
+    site = SiteFiles(settings.knowledge_dir, settings.site_rules)
+    handler = MonitorHandler(
+        site.load(), lambda _: system_clock(), metrics.observe_held, tell_failed=metrics.observe_failed
+    )
+    metrics.observe_knowledge(handler.knowledge.version)
     await ensure_topics(settings.brokers)
     engine = Engine(
         app_id=APP_ID,
         brokers=settings.brokers,
         topics=TOPICS,
-        handler=MonitorHandler(knowledge, lambda _: system_clock(), metrics.observe_held),
+        handler=handler,
         state=STATE,
         state_dir=settings.state_dir / "monitor",
         partitions=topics.topics()[topics.PATIENT_STATE].partitions,
@@ -39,4 +46,16 @@ async def run(settings: Settings) -> int:
         limits=RefusalLimits(settings.refusal_run, settings.refusal_ratio),
     )
     http = HttpServer(probe_routes(metrics.registry, engine.ready), listener)
-    return await serve(lambda stop: engine.run(stop, settings.stop_timeout), http)
+
+    def use(knowledge: Knowledge) -> None:
+        handler.use(knowledge)
+        metrics.observe_knowledge(knowledge.version)
+
+    async def work(stop: asyncio.Event) -> None:
+        watching = asyncio.create_task(site.watch(use, metrics.observe_reload))
+        try:
+            await engine.run(stop, settings.stop_timeout)
+        finally:
+            watching.cancel()
+
+    return await serve(work, http)

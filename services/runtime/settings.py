@@ -40,6 +40,9 @@ class Settings(BaseSettings):
         "",
         description="folder of the site's own names, codes, units and RxNorm tables; empty for none (knowledge/README.md)",
     )
+    site_rules: str = Field(
+        "", description="the site's own rules: a TOML file or a folder of them; empty for none (docs/site-rules.md)"
+    )
     host: str = Field("127.0.0.1", description="address that the services listen on")
     ingest_port: Port = Field(9101, description="port of ingest: /metrics /healthz /readyz; 0 for any free one")
     monitor_port: Port = Field(9102, description="port of monitor: /metrics /healthz /readyz; 0 for any free one")
@@ -50,6 +53,13 @@ class Settings(BaseSettings):
     webhook_secret: SecretStr = Field(SecretStr(""), description="signing secret of the webhook, whsec_ and base64")
     webhook_severity: Literal["critical", "high", "moderate", "info"] = Field(
         "high", description="the lowest severity that is posted to the webhook"
+    )
+    canary_interval: float = Field(
+        120.0, ge=0, description="seconds between two rounds of the rules' canaries in the running system; 0 for none"
+    )
+    source_silence: str = Field(
+        "*=14400",
+        description="seconds that a source system may send nothing, by its name: `lab=1800, *=14400`; * any other, 0 for ever",
     )
     stop_timeout: float = Field(10.0, gt=0, description="seconds that a service may take to stop")
     state_cache_bytes: int = Field(

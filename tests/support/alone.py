@@ -21,11 +21,12 @@ from tests.support.clinical import at, lab
 def alone(rule: Rule) -> Iterator[None]:
     """As if no other rule existed."""
     rules, evaluate.RULES = evaluate.RULES, (rule,)
+    written, evaluate.written_rules = evaluate.written_rules, lambda knowledge: ()
     evaluate._last[:] = []
     try:
         yield
     finally:
-        evaluate.RULES = rules
+        evaluate.RULES, evaluate.written_rules = rules, written
         evaluate._last[:] = []
 
 

@@ -13,6 +13,7 @@ from schemas.events import AnyEvent
 from schemas.feedback import Feedback
 from services.monitor.handler import MonitorHandler
 from services.monitor.patient.state import PatientState
+from services.monitor.rules.failure import TellFailed, loudly
 from services.streaming.handler import Record
 from services.streaming.memory import MemoryEngine
 
@@ -22,8 +23,8 @@ NOW = datetime(2026, 11, 3, tzinfo=UTC)
 class Ward:
     """Feeds events in batches of up to ``cut``; ``seed`` decides which id comes next and how its batch is cut."""
 
-    def __init__(self, knowledge: Any, seed: int = 0, cut: int = 1) -> None:
-        self._engine = MemoryEngine(MonitorHandler(knowledge, lambda _: NOW))
+    def __init__(self, knowledge: Any, seed: int = 0, cut: int = 1, tell_failed: TellFailed = loudly) -> None:
+        self._engine = MemoryEngine(MonitorHandler(knowledge, lambda _: NOW, tell_failed=tell_failed))
         self._random = random.Random(seed)
         self._cut = cut
         self._waiting: dict[bytes, deque[Record]] = {}

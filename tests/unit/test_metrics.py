@@ -21,7 +21,7 @@ from services.streaming.metrics import StreamMetrics
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 LABELS = {
     "source", "type", "reason", "kind", "resolution", "rule", "severity", "change", "stage", "topic", "partition",
-    "channel", "outcome",
+    "channel", "outcome", "version",
 }  # fmt: skip
 """Every label that is allowed: all have few values, and none can hold anything of a patient."""
 
@@ -103,7 +103,7 @@ def test_type_and_labels_are_as_the_page_says(name: str) -> None:
 @pytest.mark.parametrize("name", exposed())
 def test_a_name_says_its_unit_as_prometheus_does(name: str) -> None:
     metric = exposed()[name]
-    assert re.fullmatch(r"rxvigil_(stream|ingest|monitor|notify)_[a-z_]+", name)
+    assert re.fullmatch(r"rxvigil_(stream|ingest|monitor|notify|rule|knowledge)_[a-z_]+", name)
     assert name.endswith("_total") == (metric.type == "counter")
     # base units only, and the unit is the end of the name
     assert not re.search(r"_(ms|millis\w*|micros\w*|minutes?|hours?|kb|kib|mb|mib|percent)(_|$)", name)

@@ -9,11 +9,10 @@ from msgspec.structs import replace
 
 from schemas import codec, topics
 from schemas.alerts import Alert
-from schemas.events import AnyEvent, Dispensing, Drug
+from schemas.events import AnyEvent
 from schemas.feedback import Feedback
 from services.monitor.evaluate import LOOK_AGAIN, advance, due, take_event, take_feedback
 from services.monitor.handler import MonitorHandler
-from services.monitor.patient.obligation import Obligation
 from services.monitor.patient.state import PatientState
 from services.streaming.handler import Record, Send
 from tests.support.clinical import KNOWLEDGE, at, lab, order
@@ -111,28 +110,6 @@ def test_what_has_ended_meanwhile_does_not_ask_again() -> None:
     assert (changed, after.obligations) == ([], {})
     state, _ = take_feedback(play(lab("potassium", 7.0))[0], answer(alert, answer="acknowledged"), KNOWLEDGE, at(2))
     assert due(state) is None
-
-
-def owing(kind: Any, subject: str, due_at: datetime) -> PatientState:
-    state, _ = play(order("warfarin", 0, id="o"))
-    obligation = Obligation(kind, subject, due_at, "a-rule", at(0))
-    return replace(state, obligations={obligation.key: obligation})
-
-
-def test_an_obligation_is_dropped_by_what_fulfils_it_and_by_nothing_else() -> None:
-    state = owing("result", "INR", at(48))
-    assert due(state) == at(48)
-    for other in (lab("sodium", 140, 9), lab("INR", 2.0, 9, status="cancelled"), lab("INR", 2.0, -3)):
-        assert play(other, state=state)[0].obligations
-    assert not play(lab("INR", 2.0, 9), state=state)[0].obligations
-    handed = Dispensing(
-        patient_id="p", source="ward", record_id="s", occurred_at=at(9), status="dispensed",
-        drug=Drug(text="warfarin"), order_id="o",
-    )  # fmt: skip
-    assert not play(handed, state=owing("supply", "ward\x1fo", at(48)))[0].obligations
-    after, _ = later(state, 60)
-    assert after.clock == at(48), "due and not fulfilled: the rules are asked at its time"
-    assert after.obligations and due(after) is None
 
 
 def milliseconds(time: datetime) -> int:

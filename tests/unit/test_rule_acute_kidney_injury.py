@@ -55,6 +55,7 @@ KNOWN: Any = Known()
 @pytest.fixture(autouse=True)
 def only_this_rule(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "RULES", (AcuteKidneyInjury(),))
+    monkeypatch.setattr(evaluate, "written_rules", lambda knowledge: ())
 
 
 def creatinine(value: float, hours: float, **more: Any) -> LabResult:

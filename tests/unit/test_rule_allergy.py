@@ -27,6 +27,7 @@ LONG_AGO = -1000.0
 @pytest.fixture(autouse=True)
 def only_this_rule(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "RULES", (AllergyConflict(),))
+    monkeypatch.setattr(evaluate, "written_rules", lambda knowledge: ())
     monkeypatch.setattr(evaluate, "_last", [])
 
 

@@ -34,6 +34,7 @@ from tests.support.doses import (
 @pytest.fixture(autouse=True)
 def only_this_rule(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "RULES", (DoseRange(),))
+    monkeypatch.setattr(evaluate, "written_rules", lambda knowledge: ())
     monkeypatch.setattr(evaluate, "_last", [])
 
 

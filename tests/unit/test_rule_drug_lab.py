@@ -12,7 +12,7 @@ import pytest
 
 from knowledge.loader import load
 from schemas.alerts import Alert
-from schemas.events import Administration, AnyEvent, Drug, Ingredient, LabResult, Specimen, Stay, Traits
+from schemas.events import Administration, AnyEvent, Dosage, Drug, Ingredient, LabResult, Specimen, Stay, Traits
 from schemas.feedback import Feedback
 from schemas.values import Quantity
 from services.local.rows import RowFinder
@@ -33,6 +33,7 @@ UNITS = {each.name: each.unit for each in KNOWN.analytes.values()}
 @pytest.fixture(autouse=True)
 def only_this_rule(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "RULES", (RULE,))
+    monkeypatch.setattr(evaluate, "written_rules", lambda knowledge: ())
     monkeypatch.setattr(evaluate, "_last", [])
 
 
@@ -106,6 +107,8 @@ def severity(subject: str, *events: AnyEvent) -> str:
         ("metformin-lactate", "metformin", "lactate", 5.0, 5.1, "high"),
         ("phenytoin-level", "phenytoin", "phenytoin", 20, 20.1, "moderate"),
         ("theophylline-level", "aminophylline", "theophylline", 25, 25.1, "critical"),
+        # ten times 250 U/L (EAS 2015, with the limit of a published cohort)
+        ("statin-creatine-kinase", "simvastatin", "creatine kinase", 2500, 2501, "moderate"),
     ],
 )
 def test_the_value_and_its_neighbour(
@@ -348,6 +351,69 @@ def test_a_trough_counts_as_a_trough_only() -> None:
     assert severity("vancomycin-level", acts, *both) == "moderate"
 
 
+@pytest.mark.parametrize(
+    ("medicine", "value", "expected"),
+    [
+        ("vancomycin", 20.1, "moderate"),
+        ("gentamicin", 2.1, "moderate"),
+        ("amikacin", 8.1, "moderate"),
+        ("amikacin", 10.1, "high"),
+    ],
+)
+def test_a_level_drawn_late_in_the_interval_is_a_trough_though_no_code_says_so(
+    medicine: str, value: float, expected: str
+) -> None:
+    """Every 12 hours: from four fifths of it, 9.6 h after the dose."""
+    subject = "vancomycin-level" if medicine == "vancomycin" else "aminoglycoside-level"
+    twice = Dosage(route="IV", dose=Quantity(100, "mg"), frequency_per_day=2)
+    acts = (order(medicine, -50, dosage=twice), given(medicine, 0, route="IV"))
+    assert severity(subject, *acts, result(medicine, value, 9.6)) == expected
+    assert severity(subject, *acts, result(medicine, value, 9.5)) == ""
+    assert severity(subject, *acts, result(medicine, value, 9.6, drawn="peak")) == ""
+    # by the longest interval that is known: the doses were a day apart
+    daily = (order(medicine, -50, route="IV"), given(medicine, -24, route="IV"), given(medicine, 0, route="IV"))
+    assert severity(subject, *daily, result(medicine, value, 19.1)) == ""
+    assert severity(subject, *daily, result(medicine, value, 19.2)) == expected
+
+
+@pytest.mark.parametrize(("value", "expected"), [(8, ""), (8.1, "moderate"), (10, "moderate"), (10.1, "high")])
+def test_amikacin_troughs(value: float, expected: str) -> None:
+    """Mayo Clinic Laboratories: below 8, toxic above 10 mcg/mL."""
+    level = result("amikacin", value, 10, drawn="trough")
+    assert severity("aminoglycoside-level", order("amikacin", 0, route="IV"), level) == expected
+
+
+def test_what_lowers_the_limit_of_a_level() -> None:
+    failing = (result("creatinine", 1.0, -40), result("creatinine", 1.5, 0))
+    for subject, medicine, value, alone, with_it in (
+        ("digoxin-toxicity", "digoxin", 1.5, "info", "moderate"),
+        ("vancomycin-level", "vancomycin", 15.1, "", "moderate"),
+        ("aminoglycoside-level", "gentamicin", 1.1, "", "moderate"),
+        ("aminoglycoside-level", "tobramycin", 1.1, "", "moderate"),
+    ):
+        level = result(medicine, value, 1, drawn="" if medicine == "digoxin" else "trough")
+        acts = order(medicine, -50, route="IV")
+        assert severity(subject, acts, level) == alone
+        assert severity(subject, acts, *failing, level) == with_it
+    raised = (order("digoxin", -50), order("amiodarone", -50), result("digoxin", 1.5, 1))
+    assert severity("digoxin-toxicity", *raised) == "moderate"
+    strong = (order("tacrolimus", -50), order("voriconazole", -50))
+    assert severity("tacrolimus-level", *strong, result("tacrolimus", 15.1, 1)) == "moderate"
+    assert severity("tacrolimus-level", *strong[:1], result("tacrolimus", 15.1, 1)) == ""
+    old = patient(-1, birth_date=date(1950, 1, 1))
+    assert severity("lithium-toxicity", old, order("lithium", -50), result("lithium", 0.81, 1)) == "info"
+    assert severity("lithium-toxicity", old, order("lithium", -50), result("lithium", 0.8, 1)) == ""
+
+
+@pytest.mark.parametrize(("hours", "value", "expected"), [(4, 21, "moderate"), (1, 41, "high")])
+def test_a_trough_that_was_none_is_repeated_unless_it_is_extreme(hours: float, value: float, expected: str) -> None:
+    """With kidney injury a trough above 20 is high; drawn too soon after the dose it waits for the repeat."""
+    failing = (result("creatinine", 1.0, -40), result("creatinine", 1.5, -1))
+    acts = (order("vancomycin", -50, route="IV"), given("vancomycin", 0, route="IV"), *failing)
+    level = result("vancomycin", value, hours - 0.1, drawn="trough")
+    assert severity("vancomycin-level", *acts, level) == expected
+
+
 def test_a_dose_counts_although_its_order_has_ended() -> None:
     ended = order("digoxin", 0, end=at(10))
     story = (ended, given("digoxin", 12, order_id="digoxin"), result("digoxin", 3.5, 20))
@@ -476,6 +542,7 @@ def test_magnesium_that_is_not_so_low_or_of_another_hour_says_nothing_of_the_tub
 
 def both_rules(monkeypatch: pytest.MonkeyPatch, *events: AnyEvent) -> dict[tuple[str, str], Alert]:
     monkeypatch.setattr(evaluate, "RULES", (RULE, CriticalLab()))
+    monkeypatch.setattr(evaluate, "written_rules", lambda knowledge: ())
     return {
         (each.rule, each.subject): each for each in play(patient(-1, birth_date=BORN), *events)[0].open_alerts.values()
     }

@@ -38,6 +38,7 @@ DAY = 24.0
 @pytest.fixture(autouse=True)
 def only_this_rule(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "RULES", (DuplicateTherapy(),))
+    monkeypatch.setattr(evaluate, "written_rules", lambda knowledge: ())
     monkeypatch.setattr(evaluate, "_last", [])
 
 

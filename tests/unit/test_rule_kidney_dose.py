@@ -24,6 +24,7 @@ RIVAROXABAN = rx("rivaroxaban", "20 mg", 1, indication=FIBRILLATION)
 @pytest.fixture(autouse=True)
 def only_this_rule(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "RULES", (KidneyDose(),))
+    monkeypatch.setattr(evaluate, "written_rules", lambda knowledge: ())
     monkeypatch.setattr(evaluate, "_last", [])
 
 

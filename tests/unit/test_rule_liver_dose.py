@@ -15,6 +15,7 @@ from tests.support.doses import found, has, measured, open_after, play, rx
 @pytest.fixture(autouse=True)
 def only_this_rule(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "RULES", (LiverDose(),))
+    monkeypatch.setattr(evaluate, "written_rules", lambda knowledge: ())
     monkeypatch.setattr(evaluate, "_last", [])
 
 

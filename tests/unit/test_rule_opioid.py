@@ -51,6 +51,7 @@ ORDERED = ("start", "continued")
 @pytest.fixture(autouse=True)
 def only_this_rule(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "RULES", (Opioid(),))
+    monkeypatch.setattr(evaluate, "written_rules", lambda knowledge: ())
 
 
 def opioid(name: str, mg: float | None, times: float | None = None, hours: float = 0, **more: Any) -> Prescription:

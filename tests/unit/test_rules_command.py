@@ -15,11 +15,11 @@ from typing import Any, get_args
 import pytest
 from cyclopts import App
 
-from knowledge.conditions import Course, Kind, Names, parsed
+from knowledge.conditions import Course, Kind, Names, Own, parsed
 from knowledge.dose import Way
-from knowledge.loader import load
+from knowledge.loader import MEASURED, load
 from knowledge.model import Place
-from services.local import rule_sheet, rules
+from services.local import canaries, rule_sheet, rules
 from services.local.knowledge_rows import SHIPPED, is_verified, read_all
 from services.monitor.patient.bounds import Need
 from services.monitor.rules import RULES
@@ -54,8 +54,9 @@ def said(capfdbinary: pytest.CaptureFixture[bytes]) -> Said:
 def two(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the two rules that were there first."""
     chosen = (BY_ID["drug-drug-interaction"], BY_ID["critical-lab"])
-    monkeypatch.setattr(rule_sheet, "RULES", chosen)
-    monkeypatch.setattr(rules, "RULES", chosen)
+    for module in (rule_sheet, rules):
+        monkeypatch.setattr(module, "RULES", chosen)
+        monkeypatch.setattr(module, "written_rules", lambda knowledge: ())
 
 
 def test_the_list_has_every_rule_with_its_version_sources_and_canary(two: None, said: Said) -> None:
@@ -96,7 +97,7 @@ def test_a_canary_that_does_not_hold_ends_the_list_with_1(
     case = json.loads((FOLDER / "critical-lab.json").read_bytes())
     case["fires"]["alerts"][0]["severity"] = "info"
     (tmp_path / "critical-lab.json").write_text(json.dumps(case))
-    monkeypatch.setattr(rule_sheet, "read", lambda rule: read(rule, tmp_path))
+    monkeypatch.setattr(canaries, "read", lambda rule: read(rule, tmp_path))
     code, out, _ = said("list")
     assert code == 1
     assert "FAILS critical-lab" in out
@@ -235,8 +236,12 @@ def test_every_form_of_a_condition_on_the_page_is_read_and_none_is_missing() -> 
         groups={"ckd5-dialysis"},
         places=get_args(Place),
         ways=get_args(Way),
+        ingredients={"lithium", "folic acid"},
+        measures=MEASURED,
     )
     kinds = {condition.kind for condition in parsed(examples, names)}
     assert kinds == set(get_args(Kind))
     courses = {condition.course for condition in parsed(examples, names) if condition.kind == "course"}
     assert courses | {"fall", "change"} == set(get_args(Course))
+    own = {condition.own for condition in parsed(examples, names) if condition.kind == "own"}
+    assert own == set(get_args(Own))

@@ -182,6 +182,12 @@ def merged_away(alert: Alert, into: str, clock: datetime, at: datetime) -> Alert
     return _changed(replace(alert, status="withdrawn"), "withdrawn", clock, why, at)
 
 
+def rule_gone(alert: Alert, clock: datetime, at: datetime) -> Alert:
+    """The alert withdrawn because the rule that found it is no longer one of the rules."""
+    why = f"The rule {alert.rule}, which found this, is not in use any more; nothing new is known of the patient."
+    return _changed(replace(alert, status="withdrawn"), "withdrawn", clock, why, at)
+
+
 def answered_before(alert: Alert, former: Alert, clock: datetime, at: datetime) -> Alert:
     """A new alert with the answer that a person gave to the same problem under a former id, unless it is graver now."""
     answer = former.acknowledgement

@@ -16,23 +16,17 @@ from msgspec.structs import replace
 from knowledge.model import Knowledge
 from schemas.alerts import Alert
 from services.monitor.alerts import lifecycle
+from services.monitor.alerts.answers import Answers, Found, Part, alert_key
 from services.monitor.alerts.cause import Cause
 from services.monitor.alerts.holding import Candidate, Hold, Holding, Raised, held_back
 from services.monitor.patient.bounds import MAX_EPISODES
 from services.monitor.patient.standing import Standing
 from services.monitor.patient.state import PatientState
+from services.monitor.rules.failure import TellFailed, loudly
 from services.monitor.rules.index import Index
 from services.monitor.rules.rule import Finding, Rule
 
-Part = tuple[str, str]
-"""A rule's id and a part of it."""
-Found = Mapping[str, tuple[Rule, str, Finding]]
-"""What was found anew: by key the rule, its part and the finding."""
-
-
-def alert_key(rule: str, subject: str) -> str:
-    """The key of a finding and its alert in a state: one episode of a rule and subject is open at a time."""
-    return f"{rule}\x1f{subject}"
+__all__ = ["Part", "alert_key", "settled"]
 
 
 class _Decision(NamedTuple):
@@ -47,12 +41,22 @@ class _Decision(NamedTuple):
 
 
 def settled(
-    state: PatientState, parts: Collection[Part], index: Index, cause: Cause, knowledge: Knowledge, at: datetime
+    state: PatientState,
+    parts: Collection[Part],
+    index: Index,
+    cause: Cause,
+    knowledge: Knowledge,
+    at: datetime,
+    tell: TellFailed = loudly,
 ) -> tuple[PatientState, list[Alert]]:
-    """The state after ``parts`` are evaluated, and the alerts that changed. ``at`` is the monitor's time."""
+    """The state after ``parts`` are evaluated, and the alerts that changed. ``at`` is the monitor's time. Where a rule raises,
+    ``tell`` is told, and its part stays as it was."""
     if not parts:
         return state, []
-    decision = _decided(state, parts, index, cause, knowledge)
+    answers = Answers(state, index, knowledge, tell)
+    answers.ask(parts)
+    decision = _decided(state, answers, index, cause)
+    state = answers.noted(state)
     if decision is None:
         return state, []
     before, standing = state, _standing(state, decision, cause)
@@ -70,38 +74,40 @@ def settled(
     return state, [*ended.values(), *opened.values()]
 
 
-def _decided(
-    state: PatientState, parts: Collection[Part], index: Index, cause: Cause, knowledge: Knowledge
-) -> _Decision | None:
+def _decided(state: PatientState, answers: Answers, index: Index, cause: Cause) -> _Decision | None:
     """None where nothing of the parts stands and nothing stood: the end of nearly every event."""
-    asked = set(parts)
-    fresh = _found(asked, state, index, knowledge)
+    asked, fresh = answers.asked, answers.fresh
     stood = {key: each for key, each in state.standing.items() if (each.rule, each.part) in asked}
     if not fresh and not stood:
         return None
-    if _as_before(fresh, stood, state):
+    # what could not be asked when who speaks was last decided has to be decided now
+    if asked.isdisjoint(state.again) and _as_before(fresh, stood, state):
         held = {key: Hold(each.held, each.by) for key, each in state.standing.items() if each.held}
         return _Decision(asked, fresh, held, {}, {})
     while True:
         others = {key: each for key, each in state.standing.items() if (each.rule, each.part) not in asked}
         waiting = dict(_waiting(state, asked, fresh, cause))
         holding = held_back(_candidates(others | waiting, fresh, index), state.clock)
+        if spoken_for := {key: hold for key, hold in holding.held.items() if key in waiting}:
+            # what another speaks for need not be waited for: it is over, and makes no other graver
+            waiting = {key: each for key, each in waiting.items() if key not in spoken_for}
+            holding = held_back(_candidates(others | waiting, fresh, index), state.clock)
+            holding = holding._replace(held={**spoken_for, **holding.held})
         # what speaks only now, or more or less gravely than before, is found again, to be told in full
         wanted = {
             (each.rule, each.part)
             for key, each in others.items()
             if key not in holding.held and each.rule in index.rules and _tells_otherwise(key, each, state, holding)
-        }
+        } - answers.failed
         if not wanted:
             return _Decision(asked, fresh, holding.held, holding.raised, waiting)
-        fresh |= _found(wanted, state, index, knowledge)
-        asked |= wanted
+        answers.ask(wanted)
 
 
 def _as_before(fresh: Found, stood: Mapping[str, Standing], state: PatientState) -> bool:
     """Whether what was found is what stood already in all that decides who speaks and how gravely: then that is as it was, and
     need not be decided again. Nothing that was not evaluated has come to its time meanwhile, or it would have been."""
-    if fresh.keys() != stood.keys():
+    if fresh.keys() != stood.keys() or any(each.by and each.by not in state.standing for each in stood.values()):
         return False
     shared = Counter(each.problem for each in state.standing.values() if each.problem)
     return all(
@@ -136,17 +142,6 @@ def _tells_otherwise(key: str, each: Standing, state: PatientState, holding: Hol
     alert = state.open_alerts.get(key)
     severity = holding.raised[key].severity if key in holding.raised else each.severity
     return bool(each.held) or (alert is not None and alert.severity != severity)
-
-
-def _found(
-    parts: Iterable[Part], state: PatientState, index: Index, knowledge: Knowledge
-) -> dict[str, tuple[Rule, str, Finding]]:
-    found = {}
-    for rule_id, part in sorted(parts):
-        rule = index.rules[rule_id]
-        for finding in rule.findings(state, knowledge, part):
-            found[alert_key(rule_id, finding.subject)] = (rule, part, finding)
-    return found
 
 
 def _candidates(standing: Mapping[str, Standing], fresh: Found, index: Index) -> Iterable[Candidate]:

@@ -51,16 +51,26 @@ def with_dose(doses: Doses, fact: Fact[Given], day: datetime) -> Doses:
     if after is doses or (fact.key not in doses and _old(fact, day)):
         return doses
     medicine = medicine_of(fact)
-    same = {key: each for key, each in after.items() if medicine_of(each) == medicine}
+    same = _same(after, fact, medicine)
+    if len(same) <= MAX_DOSES:
+        return bounded(after, MAX_DOSED)
     spare = same.keys() - bounded(same, MAX_DOSES).keys() - _of_a_day(same).keys()
     kept = {key: each for key, each in after.items() if key not in spare} if spare else after
     return bounded(kept, MAX_DOSED)
 
 
+def _same(doses: Doses, fact: Fact[Given], medicine: tuple[str, ...]) -> Doses:
+    """The doses of the medicine of ``fact``."""
+    order_id = fact.what.order_id
+    return {
+        key: each
+        for key, each in doses.items()
+        if each.what.order_id == order_id and (each is fact or medicine_of(each) == medicine)
+    }
+
+
 def _of_a_day(same: Doses) -> Doses:
     """The doses of one medicine in the day before its newest, which may add up to too much."""
-    if len(same) <= MAX_DOSES:
-        return same
     newest = max(fact.at for fact in same.values())
     day = {key: fact for key, fact in same.items() if newest - fact.at < _DAY and fact.what.rate is None}
     return bounded(day, MAX_DOSES_OF_A_DAY)

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
+from schemas.events import Condition
 from services.monitor.patient.fact import Fact, Given
 from services.monitor.patient.order import Order
 from services.monitor.patient.state import PatientState
 
+_Diagnoses = Mapping[str, Fact[tuple[Condition, ...]]]
 _NOTHING: frozenset[str] = frozenset()
 _SAID = ("age", "said", "history", "allergies", "stay")
 
@@ -18,13 +20,15 @@ class Change(Struct, frozen=True, kw_only=True, gc=False):
     """``analytes`` with other results than before; ``ordered`` are ingredients with other orders or supplies, ``given`` those
     with other doses, ``ingredients`` both; ``medicines``: any of these, also where no ingredient is known. ``person`` is what
     differs of what is known of the person: ``age``, ``history``, ``allergies``, ``stay``, ``said`` (sex, traits, goals,
-    procedures, pregnancy), and each kind of measurement (``weight``)."""
+    procedures, pregnancy), and each kind of measurement (``weight``). ``diagnoses`` are the entries of the lists of problems that
+    differ, as they were and as they are; None where they do not say all, or where before or now none is known."""
 
     analytes: frozenset[str]
     medicines: bool
     person: frozenset[str]
     ordered: frozenset[str] = _NOTHING
     given: frozenset[str] = _NOTHING
+    diagnoses: tuple[Condition, ...] | None = None
 
     @property
     def ingredients(self) -> frozenset[str]:
@@ -45,7 +49,18 @@ def between(before: PatientState | None, after: PatientState) -> Change:
         if orders
         else _NOTHING,
         given=frozenset(_of_doses(before.doses, after.doses)) if doses else _NOTHING,
+        diagnoses=_diagnoses(before.condition_facts, after.condition_facts),
     )
+
+
+def _diagnoses(before: _Diagnoses, after: _Diagnoses) -> tuple[Condition, ...] | None:
+    if before is after:
+        return ()
+    # whether anybody has said anything is an answer too
+    if all(fact.void for fact in before.values()) or all(fact.void for fact in after.values()):
+        return None
+    facts = (each.get(key) for key in _differ(before, after) for each in (before, after))
+    return tuple(condition for fact in facts if fact is not None for condition in fact.what)
 
 
 def _person(before: PatientState, after: PatientState) -> Iterator[str]:

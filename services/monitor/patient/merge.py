@@ -14,7 +14,6 @@ from services.monitor.patient.administrations import with_dose
 from services.monitor.patient.apply import at_time
 from services.monitor.patient.bounds import MAX_EPISODES, MAX_FORMER_IDS, Need
 from services.monitor.patient.clock import end_of_day
-from services.monitor.patient.obligation import with_obligation
 from services.monitor.patient.order import Order
 from services.monitor.patient.orders import blank, with_versions
 from services.monitor.patient.results import with_version
@@ -25,8 +24,8 @@ PLAIN = ("birth_date", "sex", "pregnancy", "lactating", "goals", "traits", "proc
 
 
 def joined(state: PatientState, other: PatientState, knowledge: Knowledge, need: Callable[[str], Need]) -> PatientState:
-    """``state`` with all that was kept under the id of ``other``, but for its open alerts and what asks for them again, its
-    offsets and its pointer."""
+    """``state`` with all that was kept under the id of ``other``, but for its open alerts and what stands and is waited for:
+    that is found anew; and for its offsets and its pointer."""
     state = at_time(state, other.clock, other.live)
     day = end_of_day(state.clock)
 
@@ -46,11 +45,6 @@ def joined(state: PatientState, other: PatientState, knowledge: Knowledge, need:
         supplies=orders(state.supplies, other.supplies),
         doses=reduce(lambda doses, fact: with_dose(doses, fact, day), other.doses.values(), state.doses),
         results=results,
-        obligations=reduce(
-            with_obligation,
-            (each for each in other.obligations.values() if each.kind != "look_again"),
-            state.obligations,
-        ),
         episodes=_episodes(state, other),
         former_ids=tuple(sorted({*state.former_ids, other.patient_id, *other.former_ids} - {state.patient_id}))[
             :MAX_FORMER_IDS

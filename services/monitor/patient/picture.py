@@ -18,6 +18,7 @@ from schemas.patients import (
     Measurement,
     Medicine,
     Observed,
+    Owed,
     PatientPicture,
     Problem,
     Reading,
@@ -77,6 +78,7 @@ def picture(state: PatientState) -> PatientPicture:
         allergies=_allergies(state.allergies),
         conditions=_conditions(state),
         merged_into=state.merged.into if state.merged is not None and state.merged.follows else "",
+        owed=tuple(_owed(state)),
         **_pregnancy(state),
         **_stay(state.stay),
     )
@@ -94,6 +96,13 @@ def _held(state: PatientState) -> Iterator[HeldBack]:
             since=each.since,
             by=graver.alert_id if graver is not None else "",
         )
+
+
+def _owed(state: PatientState) -> Iterator[Owed]:
+    for each in sorted(state.obligations.values(), key=lambda o: (o.due, o.kind, o.subject, o.source, o.part)):
+        order = state.orders.get(each.subject) or state.supplies.get(each.subject)
+        subject = order.label if order is not None else each.subject
+        yield Owed(kind=each.kind, subject=subject, due=each.due, since=each.since, by=each.source)
 
 
 def _medicines(state: PatientState) -> Iterator[Medicine]:

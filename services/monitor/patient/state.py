@@ -54,7 +54,8 @@ class PatientState(Struct, frozen=True, array_like=True):
     ``episodes`` are the last ended alerts, the newest last: their rule and subject, as in ``open_alerts``, and their
     id. ``standing`` has every finding that is true, also those that reach nobody, by the same key.
     ``patient_versions`` says which version of a patient event a plain field is from. ``former_ids`` were merged into
-    this one.
+    this one. ``again`` are rules and parts of them that could not be asked to the end, and are asked with the next evaluation;
+    ``rules`` names the rules and the knowledge by which all was last evaluated (``Index.tag``).
     """
 
     patient_id: str
@@ -87,6 +88,8 @@ class PatientState(Struct, frozen=True, array_like=True):
     last_picture: LastPicture = LastPicture()
     episodes: tuple[tuple[str, str], ...] = ()
     standing: Mapping[str, Standing] = {}
+    again: tuple[tuple[str, str], ...] = ()
+    rules: str = ""
 
     def in_force(self, at: datetime) -> list[Medicine]:
         """The medicines in force at an instant, with what they rest on, by what is known now."""

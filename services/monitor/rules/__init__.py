@@ -7,20 +7,27 @@ from services.monitor.rules.allergy import AllergyConflict
 from services.monitor.rules.bleeding import Bleeding
 from services.monitor.rules.corrected_level import CorrectedLevel
 from services.monitor.rules.critical_lab import CriticalLab
+from services.monitor.rules.dispensed_otherwise import DispensedOtherwise
 from services.monitor.rules.dose_range import DoseRange
 from services.monitor.rules.drug_interaction import DrugInteraction
 from services.monitor.rules.drug_lab import DrugLab
+from services.monitor.rules.drug_level import DrugLevel
 from services.monitor.rules.duplicate_therapy import DuplicateTherapy
+from services.monitor.rules.filled_twice import FilledTwice
 from services.monitor.rules.given_after_stop import GivenAfterStop
 from services.monitor.rules.heparin_platelets import HeparinPlatelets
 from services.monitor.rules.interaction_mechanism import InteractionMechanism
 from services.monitor.rules.kidney_dose import KidneyDose
 from services.monitor.rules.liver_dose import LiverDose
 from services.monitor.rules.liver_injury import LiverInjury
+from services.monitor.rules.never_dispensed import NeverDispensed
 from services.monitor.rules.opioid import Opioid
 from services.monitor.rules.qt import Qt
 from services.monitor.rules.rapid_change import RapidChange
 from services.monitor.rules.rule import Rule
+from services.monitor.rules.since_given import NoEffect, WorseSinceGiven
+from services.monitor.rules.trend import Trend
+from services.monitor.rules.without_order import WithoutOrder
 
 RULES: tuple[Rule, ...] = (
     DrugInteraction(),
@@ -41,6 +48,14 @@ RULES: tuple[Rule, ...] = (
     CriticalLab(),
     RapidChange(),
     CorrectedLevel(),
+    DrugLevel(),
+    Trend(),
+    NeverDispensed(),
+    WithoutOrder(),
+    DispensedOtherwise(),
+    FilledTwice(),
+    WorseSinceGiven(),
+    NoEffect(),
 )
 
 __all__ = ["RULES", "Rule"]

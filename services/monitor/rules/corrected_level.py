@@ -69,6 +69,13 @@ class CorrectedLevel:
             yield _finding(level, found, now, state)
 
 
+def as_if_normal(level: Result, analyte: str, state: PatientState, knowledge: Knowledge) -> float | None:
+    """A level as if what it is bound to were normal; None where it is not corrected or cannot be."""
+    rows = [each for each in knowledge.thresholds.corrections if each.analyte == analyte]
+    found = _corrected(level, rows, state, knowledge) if rows else None
+    return None if found is None else found.value
+
+
 class _Corrected(NamedTuple):
     value: float
     albumin: Result

@@ -22,7 +22,7 @@ from services.monitor.rules.evidence import implicate_order, implicate_result, v
 from services.monitor.rules.explaining import acted
 
 Distance = Callable[[Result], float | None]
-"""How far a result lies beyond the limit, negative within it; None where it does not say."""
+"""How far a result lies beyond the limit, nothing within it; None where it does not say."""
 
 
 class Asked(Struct, frozen=True, kw_only=True):

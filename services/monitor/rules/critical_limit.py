@@ -106,9 +106,8 @@ def _beyond(result: Result, limit: CriticalLimit, direction: Direction) -> bool 
 
 
 def how_far(result: Result, found: Beyond) -> float | None:
-    """How far beyond, at most nothing within the limit; None where it does not say."""
+    """How far beyond, nothing within the limit; None where it does not say."""
     answer = _beyond(result, found.limit, found.direction)
-    if answer is None:
-        return None
-    distance = _distance(found.direction, found.bound, result)
-    return max(distance, 0.0) if not answer else distance or _ONTO
+    if answer:
+        return _distance(found.direction, found.bound, result) or _ONTO
+    return None if answer is None else 0.0

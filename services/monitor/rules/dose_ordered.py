@@ -34,7 +34,7 @@ from services.monitor.rules.view import View
 
 _DAYS_OF_A_WEEK = 7
 _SPANS = {"single": "at once", "daily": "a day", "any_24h": "in 24 hours", "weekly": "a week", "rate": "an hour"}
-_CANCER = "cancer"
+CANCER = "cancer"
 
 
 class Case(Struct, frozen=True, kw_only=True):
@@ -64,10 +64,10 @@ def gravest_first(case: Case) -> tuple[int, bool, float, datetime, str]:
 
 def ordered_cases(ingredient: str, view: View) -> Iterator[Case]:
     """Everything that is wrong with the orders of a medicine."""
-    orders = view.by_ingredient.get(ingredient, ())
-    if not orders:
+    limits, intervals = view.made_of_acting(("dose-range", ingredient), lambda: _worth_asking(ingredient, view))
+    if not limits and not intervals:
         return
-    limits, intervals = _worth_asking(ingredient, orders, view)
+    orders = view.by_ingredient[ingredient]
     for limit in limits:
         met = [found for order in orders if (found := _asked(limit, order, view)) is not None]
         for found in met:
@@ -87,8 +87,9 @@ class _Worth(NamedTuple):
     counts: Sequence[tuple[Limit, float]]
 
 
-def _worth_asking(ingredient: str, orders: Sequence[Order], view: View) -> tuple[Sequence[Limit], Sequence[Interval]]:
+def _worth_asking(ingredient: str, view: View) -> tuple[Sequence[Limit], Sequence[Interval]]:
     """The rows that one of the orders, or all together, can be beyond."""
+    orders = view.by_ingredient.get(ingredient, ())
     rows: set[int] = set()
     sums: dict[int, float] = {}
     for order in orders:
@@ -127,6 +128,12 @@ def _can_be_beyond(limit: Limit, order: Order, view: View) -> bool:
 
 def _is_about(limit: Limit, order: Order, view: View) -> bool | None:
     """As far as the order itself says; None where the way that it is given is not known."""
+    kept, key = kept_of(order, view.knowledge), ("about", id(limit))
+    about: bool | None = kept[key] if key in kept else kept.setdefault(key, _about(limit, order, view))
+    return about
+
+
+def _about(limit: Limit, order: Order, view: View) -> bool | None:
     fits = gets_in(limit, order, view.knowledge)
     if fits is False or not of_form(limit.form, order) or not of_salt(limit.precise, order, limit.ingredient):
         return False
@@ -320,7 +327,7 @@ def _too_often(interval: Interval, order: Order, view: View) -> Iterator[Case]:
         return
     if dose.frequency < 1:
         severity = milder(severity)
-    if interval.unless_protocol and _CANCER in view.groups:
+    if interval.unless_protocol and CANCER in view.groups:
         severity = at_most(severity, "high")
         why.append("whether it is part of a protocol against cancer, where days in a row may be right")
     often = "every day" if dose.frequency == 1 else f"{dose.frequency:.3g} times a day"

@@ -19,8 +19,8 @@ from services.monitor.patient.estimates import in_unit
 from services.monitor.patient.state import PatientState
 from services.monitor.rules.conditions import earliest, said
 from services.monitor.rules.dose_given import given_findings
-from services.monitor.rules.dose_ordered import Case, gravest_first, ordered_cases
-from services.monitor.rules.dosed import Parts
+from services.monitor.rules.dose_ordered import CANCER, Case, gravest_first, ordered_cases
+from services.monitor.rules.dosed import Parts, indicated_by
 from services.monitor.rules.evidence import implicate_order
 from services.monitor.rules.rule import Finding, Reads
 from services.monitor.rules.view import View, view_of
@@ -61,8 +61,9 @@ class DoseRange:
         if not knowledge.dose_findings.numbers:
             return
         view = view_of(state, knowledge)
-        cases = sorted(ordered_cases(part, view), key=gravest_first)
-        for kind in ("contraindicated", "dose"):
+        cases = list(ordered_cases(part, view))
+        cases.sort(key=gravest_first)
+        for kind in ("contraindicated", "dose") if cases else ():
             same = [each for each in cases if each.kind == kind]
             if same:
                 yield _finding(part, same, view)
@@ -74,17 +75,22 @@ class DoseRange:
             of = knowledge.doses
             names = of.limits.keys() | of.intervals.keys()
             rows = {name: [row.when for row in of.limits.get(name, ())] for name in sorted(names)}
-            also = {name: frozenset(_of_person(of.limits.get(name, ()), of.intervals.get(name, ()))) for name in names}
-            self._parts = Parts(rows, knowledge, Reads(), also)
+            also = {name: frozenset(_of_person(of.limits.get(name, ()))) for name in names}
+            groups = {name: _groups(of.limits.get(name, ()), of.intervals.get(name, ())) for name in names}
+            self._parts = Parts(rows, knowledge, Reads(), also, groups)
         return self._parts
 
 
-def _of_person(limits: Iterable[Limit], intervals: Iterable[Interval]) -> Iterator[str]:
+def _of_person(limits: Iterable[Limit]) -> Iterator[str]:
     """What rows ask of the person beside their conditions."""
     if any(row.max is not None and (row.max.per_kg or row.kind == "rate") for row in limits):
         yield "weight"
-    if any(row.indication is not None for row in limits) or any(row.unless_protocol for row in intervals):
-        yield "history"
+
+
+def _groups(limits: Iterable[Limit], intervals: Iterable[Interval]) -> frozenset[str]:
+    """The groups of diagnoses by which rows are answered beside their conditions."""
+    protocols = {CANCER} if any(row.unless_protocol for row in intervals) else set[str]()
+    return frozenset(protocols).union(*(indicated_by(row.indication) for row in limits))
 
 
 def _finding(ingredient: str, cases: Sequence[Case], view: View) -> Finding:

@@ -33,7 +33,7 @@ class Met(Struct, frozen=True, kw_only=True):
     surely: bool
     severity: Severity
     words: str
-    ratio: float = 0.0
+    ratio: float
     unknown: tuple[str, ...] = ()
     asked: tuple[Answer, ...] = ()
 

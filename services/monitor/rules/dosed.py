@@ -6,7 +6,7 @@ None is "not certain" everywhere: an amount whose unit does not fit, a way that 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
@@ -20,11 +20,13 @@ from services.monitor.patient.fact import Fact, Given
 from services.monitor.patient.order import Order
 from services.monitor.patient.state import PatientState
 from services.monitor.rules.conditions import read_by, reads_of
+from services.monitor.rules.diagnosed import about, groups_of
 from services.monitor.rules.rule import Reads
 from services.monitor.rules.view import View, view_of
 
 _EXTENDED = frozenset({"xr", "er", "xl", "extended", "extended-release"})
 _PROPHYLAXIS = "prophyla"
+_TOLD_APART = frozenset({"atrial-fibrillation", "venous-thromboembolism"})
 _READ_SYSTEMS = ("ICD-9-CM", "ICD-10", "SNOMED CT")
 _UNITS = {"units": "units", "unit": "units", "iu": "units", "meq": "mEq"}
 _IN_LIQUID = re.compile(r"(?P<unit>[a-zµ]+)/(?P<volume>\d*\.?\d*) ?ml")
@@ -85,8 +87,8 @@ def at_most(severity: Severity, most: Severity) -> Severity:
 
 
 class Parts:
-    """The ingredients that rows are about, by what the rows read: of each beside ``always`` its own conditions, and what ``also``
-    names of the person."""
+    """The ingredients that rows are about, by what the rows read: of each beside ``always`` its own conditions, what ``also``
+    names of the person, and the ``groups`` of diagnoses."""
 
     def __init__(
         self,
@@ -94,12 +96,14 @@ class Parts:
         knowledge: Knowledge,
         always: Reads,
         also: Mapping[str, Collection[str]] = MappingProxyType({}),
+        groups: Mapping[str, Collection[str]] = MappingProxyType({}),
     ) -> None:
         self.knowledge = knowledge
         self.ingredients = frozenset(rows)
         of = {
             name: reads_of(
                 Reads(ingredients=(name,), person=also.get(name, ()), doses=False),
+                Reads(person=("history",) if groups.get(name) else (), doses=False),
                 always,
                 read_by((c for when in asked for c in when), knowledge),
             )
@@ -109,6 +113,10 @@ class Parts:
         self._by_ingredient: dict[str, set[str]] = {}
         self._by_analyte: dict[str, set[str]] = {}
         self._by_person: dict[str, set[str]] = {}
+        self._by_group: dict[str, set[str]] = {}
+        for name, asked in rows.items():
+            for group in groups_of(asked).union(groups.get(name, ())):
+                self._by_group.setdefault(group, set()).add(name)
         for name, reads in of.items():
             for each in reads.ingredients or ():
                 if each != name:
@@ -124,13 +132,28 @@ class Parts:
         for by, changed in (
             (self._by_ingredient, change.ordered),
             (self._by_analyte, change.analytes),
-            (self._by_person, change.person),
+            *self._of_person(change, knowledge),
         ):
             for each in changed:
                 reading = by.get(each)
                 if reading:
                     found |= _here(reading, state, view_of(state, knowledge), rule, doses=self.reads.doses)
         return found
+
+    def _of_person(
+        self, change: Change, knowledge: Knowledge
+    ) -> Iterator[tuple[Mapping[str, Set[str]], Collection[str]]]:
+        groups = about(change, knowledge) if "history" in change.person else None
+        if groups is None:
+            yield self._by_person, change.person
+        else:
+            yield self._by_person, change.person - {"history"}
+            yield self._by_group, groups
+
+
+def indicated_by(indication: Indication | None) -> frozenset[str]:
+    """The groups of diagnoses by which ``given_for`` answers."""
+    return _TOLD_APART | {indication.replace("_", "-")} if indication is not None else frozenset()
 
 
 def _here(among: Set[str], state: PatientState, view: View, rule: str, *, doses: bool) -> set[str]:
@@ -178,7 +201,7 @@ def given_for(indication: Indication | None, order: Order, view: View) -> tuple[
                 return True, f"ordered for {coding.display or coding.code}"
         read = any(coding.system.startswith(_READ_SYSTEMS) for coding in order.indication)
         return (False if read else None), "ordered for something else" if read else "the indication was not understood"
-    other = {"atrial-fibrillation", "venous-thromboembolism"} - {group}
+    other = _TOLD_APART - {group}
     if group in view.groups and not view.groups.keys() & other:
         return True, f"{group.replace('-', ' ')} by the list of problems"
     return None, "the order does not say what it is for"

@@ -61,8 +61,8 @@ class DrugLab:
         found = touched & view.made_of_acting(self.id, lambda: index.about(view.by_ingredient))
         if len(found) == len(touched):
             return found
-        standing = [each.part for each in state.standing.values() if each.rule == self.id]
-        return found | (touched & index.about(view.given - view.by_ingredient.keys()).union(standing))
+        more = index.about(view.given_alone).union(view.parts_of(self.id))
+        return found | (touched & more) if more else found
 
     def findings(self, state: PatientState, knowledge: Knowledge, part: str) -> Iterable[Finding]:
         """``part`` is a problem, or a rule of the file that shares none."""
@@ -70,8 +70,8 @@ class DrugLab:
         if problem is None:
             return  # of an older release
         view = view_of(state, knowledge)
-        about = view.made_of_acting((self.id, part), lambda: problem.about(view.by_ingredient))
-        more = view.given - view.by_ingredient.keys()
+        about = view.made_of_acting((self.id, part), lambda: problem.about(view.by_ingredient), problem.of.keys())
+        more = view.given_alone
         open_ = problem.left_open(about | problem.about(more) if more else about, state)
         if not open_ or not problem.may_hold(open_, state, knowledge):
             return

@@ -20,6 +20,7 @@ from schemas.values import SEVERITIES, Severity
 from services.monitor.patient.state import PatientState
 from services.monitor.rules.conditions import Answer, Situation, acting_with, answer_apart, answers, read_by
 from services.monitor.rules.evidence import implicate_order
+from services.monitor.rules.sampling import drawn_so
 from services.monitor.rules.taken import Taken, flushes, implicate_dose, last_dose
 
 _OF_THE_MEDICINE = frozenset(
@@ -165,7 +166,8 @@ def _ask(condition: Condition, of: Taken, state: PatientState, knowledge: Knowle
         analyte = "creatinine" if condition.kind == "kidney" else condition.name
         results = state.results.get(analyte, ())
         if drawn:
-            results = tuple(each for each in results if each.drawn == drawn)
+            level = knowledge.thresholds.levels.get(analyte)
+            results = tuple(each for each in results if drawn_so(each, drawn, level, of, state))
             state = replace(state, results={**state.results, analyte: results})
         newest = next((each for each in reversed(results) if each.measured), None)
         lasting = knowledge.thresholds.lasting.get(condition.name)

@@ -16,6 +16,7 @@ from services.monitor.patient.clock import said_at, said_span
 from services.monitor.patient.estimates import clearance, filtration, unsteady
 from services.monitor.patient.result import Result
 from services.monitor.patient.state import PatientState
+from services.monitor.rules.answers_of_results import moved
 from services.monitor.rules.conditions import Answer, Situation, all_hold, answers, earliest, said
 from services.monitor.rules.critical_context import specimen_doubts
 from services.monitor.rules.drug_lab_asked import Drawn, Held
@@ -229,7 +230,7 @@ def _beyond(answer: Answer, steps: Sequence[Step], state: PatientState) -> float
     limits = [each.value for step in steps for each in step.when if _same(each, asked)]
     mildest = max(limits) if falls else min(limits)
     distance = mildest - value if falls else value - mildest
-    return round(distance / mildest, 6) if mildest else distance
+    return distance / mildest if mildest else distance
 
 
 def _same(one: Condition, other: Condition) -> bool:
@@ -246,16 +247,5 @@ def _measured(answer: Answer, state: PatientState) -> float | None:
             estimate = filtration(state) if answer.condition.name == "egfr" else clearance(state)
             return None if estimate is None else estimate.value
         case "course" if len(values) > 1:
-            return _moved(answer.condition, values[0], values[-1])
+            return moved(answer.condition, values[-1], values[0])
     return None
-
-
-def _moved(asked: Condition, then: float, now: float) -> float:
-    match asked.course:
-        case "ratio":
-            return now / then if then else 0.0
-        case "drop":
-            return (then - now) / then * 100 if then else 0.0
-        case "fall":
-            return then - now
-    return abs(now - then)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import combinations
 from typing import NamedTuple
 
@@ -40,6 +41,7 @@ from services.monitor.rules.view import view_of
 
 _DAY = timedelta(days=1)
 _SEVERAL = 2
+_NONE: frozenset[str] = frozenset()
 
 
 class DuplicateTherapy:
@@ -54,12 +56,14 @@ class DuplicateTherapy:
 
     def __init__(self) -> None:
         self._asking: Mapping[str, Collection[str]] = {}
+        self._beside: Mapping[str, frozenset[str]] = {}
 
     def reads(self, knowledge: Knowledge) -> Reads:
         rows = (row for of_class in knowledge.duplicates.allowed.values() for row in of_class)
         asked = dict.fromkeys(condition for row in rows for condition in row.when)
         reads = reads_of(Reads(ingredients=None, person=True), read_by(asked, knowledge))
         self._asking = {analyte: _classes_asking(analyte, knowledge) for analyte in reads.analytes}
+        self._beside = {each: _beside(each, knowledge) for each in knowledge.duplicates.classes_of}
         return reads
 
     def citations(self, knowledge: Knowledge) -> Collection[Citation]:
@@ -80,17 +84,31 @@ class DuplicateTherapy:
     def _several(self, changed: Iterable[str], state: PatientState, knowledge: Knowledge) -> Iterator[str]:
         """The parts of these ingredients of which there are two orders, or were."""
         view = view_of(state, knowledge)
-        standing = [each.part for each in state.standing.values() if each.rule == self.id]
+        standing = view.parts_of(self.id)
         for ingredient in changed:
-            for of in knowledge.duplicates.of(ingredient):
-                part = _part(of, ingredient)
-                if part in standing or len(_members(of, part, view.systemic)) >= _SEVERAL:
-                    yield part
+            yield from view.made_of_acting(
+                (self.id, ingredient),
+                partial(_twice, ingredient, view.systemic, knowledge),
+                self._beside.get(ingredient),
+            )
+            if standing:
+                parts = (_part(of, ingredient) for of in knowledge.duplicates.of(ingredient))
+                yield from (part for part in parts if part in standing)
 
     def findings(self, state: PatientState, knowledge: Knowledge, part: str) -> Iterable[Finding]:
         pairs = list(_pairs(state, knowledge, part))
         if pairs:
             yield _finding(part, pairs, state)
+
+
+def _beside(ingredient: str, knowledge: Knowledge) -> frozenset[str]:
+    """The ingredients whose orders decide whether there are two."""
+    return _NONE.union((ingredient,), *(of.members for of in knowledge.duplicates.of(ingredient) if of.kind == "class"))
+
+
+def _twice(ingredient: str, systemic: Mapping[str, Sequence[Order]], knowledge: Knowledge) -> tuple[str, ...]:
+    parts = ((of, _part(of, ingredient)) for of in knowledge.duplicates.of(ingredient))
+    return tuple(part for of, part in parts if len(_members(of, part, systemic)) >= _SEVERAL)
 
 
 def _part(of: DuplicateClass, ingredient: str) -> str:

@@ -12,8 +12,22 @@ from services.monitor.patient.state import PatientState
 _GOES_ON = ("ordered", "changed", "resumed", "dispensed")
 
 
+_MOST = 20_000
+_implicated: dict[int, tuple[Order, Implicated]] = {}
+"""By the identity of an order, which is kept with it so that no other order can have it: an order is told at many events."""
+
+
 def implicate_order(order: Order) -> Implicated:
     """An order as evidence."""
+    known = _implicated.get(id(order))
+    if known is None:
+        if len(_implicated) >= _MOST:
+            _implicated.clear()
+        known = _implicated[id(order)] = (order, _implicate_order(order))
+    return known[1]
+
+
+def _implicate_order(order: Order) -> Implicated:
     return Implicated(
         kind="dispensing" if order.kind == "dispensing" else "prescription",
         source=order.source,

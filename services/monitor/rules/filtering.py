@@ -19,6 +19,7 @@ from services.monitor.patient.kidney import ADULT, Estimate, WeightRule, ckd_epi
 from services.monitor.patient.result import Result
 from services.monitor.patient.state import PatientState
 from services.monitor.rules.conditions import Answer, Situation, answers
+from services.monitor.rules.diagnosed import groups_of
 
 Course = Literal["steady", "rising", "falling"]
 
@@ -27,6 +28,8 @@ _DEPENDS = (
     Condition(text="dialysis", kind="trait", name="dialysis"),
     Condition(text="history ckd5-dialysis", kind="history", name="ckd5-dialysis"),
 )
+DIALYSIS = groups_of((_DEPENDS,))
+"""The groups of diagnoses by which ``on_dialysis`` answers."""
 
 
 class Clearing(Struct, frozen=True, kw_only=True):

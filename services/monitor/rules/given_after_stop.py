@@ -51,13 +51,20 @@ class GivenAfterStop:
         return dict.fromkeys(citation for row in rows if row is not None for citation in row.citations)
 
     def parts(self, change: Change, state: PatientState, knowledge: Knowledge) -> Collection[str]:
-        """The medicines that were given or handed out and have an ingredient of what changed, or none that is known."""
-        touched = change.ingredients
-        standing = {each.part for each in state.standing.values() if each.rule == self.id}
-        if not standing and not view_of(state, knowledge).made_of_acting("ever stopped", lambda: _any_stopped(state)):
+        """The medicines that were given or handed out for an order that was ever stopped, or stand, and have an ingredient of
+        what changed, or none that is known."""
+        standing = any(each.rule == self.id for each in state.standing.values())
+        stopped = view_of(state, knowledge).made_of_acting("ever stopped", lambda: _stopped_records(state))
+        if not standing and not stopped:
             return ()
-        doses = {_name(dose.what) for dose in state.doses.values() if _touches(dose.what.ingredients, touched)}
-        return doses | {_name(supply) for supply in state.supplies.values() if _touches(supply.ingredients, touched)}
+        taken: list[Given | Order] = [fact.what for fact in state.doses.values()]
+        taken += state.supplies.values()
+        touched = change.ingredients
+        return {
+            _name(each)
+            for each in taken
+            if (standing or each.order_id in stopped) and _touches(each.ingredients, touched)
+        }
 
     def findings(self, state: PatientState, knowledge: Knowledge, part: str) -> Iterable[Finding]:
         """``part`` is a medicine by its ingredients, or by its name where none is known."""
@@ -128,8 +135,8 @@ def _handed_out(supplies: Sequence[Order], names: OrderNames, row: AfterStop, st
         yield _Wrong("dispensed", at, supply.label, order, stop, severity, supply.acts_until, fact, supply.origin)
 
 
-def _any_stopped(state: PatientState) -> bool:
-    return any(map(_ever_stopped, state.orders.values()))
+def _stopped_records(state: PatientState) -> frozenset[str]:
+    return frozenset(order.record_id for order in state.orders.values() if _ever_stopped(order))
 
 
 def _ever_stopped(order: Order) -> bool:

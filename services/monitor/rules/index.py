@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Sequence
+from hashlib import blake2b
 
 from knowledge.model import Knowledge
 from services.monitor.patient.bounds import SHOWN, Need
@@ -11,10 +13,12 @@ from services.monitor.rules.rule import Rule
 
 
 class Index:
-    """The rules with what each reads; ``needs`` is what all of them together read of an analyte."""
+    """The rules with what each reads; ``needs`` is what all of them together read of an analyte. ``tag`` is another one for other
+    rules, versions of them or knowledge."""
 
     def __init__(self, rules: Sequence[Rule], knowledge: Knowledge) -> None:
         self.rules = {rule.id: rule for rule in rules}
+        self.tag = _tag(rules, knowledge)
         self.needs: dict[str, Need] = {}
         self._place = {rule.id: place for place, rule in enumerate(rules)}
         self._analytes: dict[str, list[Rule]] = {}
@@ -76,3 +80,10 @@ class _ByName:
 def _note(found: dict[str, Rule], rules: Iterable[Rule]) -> None:
     for rule in rules:
         found[rule.id] = rule
+
+
+def _tag(rules: Iterable[Rule], knowledge: Knowledge) -> str:
+    """Six characters: it is kept in each state."""
+    said = "\0".join(f"{rule.id} {rule.version}" for rule in rules)
+    digest = blake2b(f"{knowledge.version}\0{said}".encode(), digest_size=4).digest()
+    return urlsafe_b64encode(digest).decode().rstrip("=")

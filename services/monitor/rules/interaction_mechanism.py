@@ -7,14 +7,13 @@ matter reaches nobody and is kept with its reason.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby, product
 from typing import NamedTuple
 
 from knowledge.conditions import Condition
-from knowledge.mechanism import Combination, Context, Mechanism, Role
+from knowledge.mechanism import Combination, Context, Mechanism
 from knowledge.model import Knowledge
 from knowledge.statement import Step
 from schemas.values import SEVERITIES, Citation
@@ -66,34 +65,32 @@ class InteractionMechanism:
 
     def parts(self, change: Change, state: PatientState, knowledge: Knowledge) -> Collection[str]:
         """The mechanisms that read what changed and have somebody on each side, or had until now."""
-        index, touched = self._index_of(knowledge), _NONE
-        for ingredient in change.ordered:
-            touched |= index.by_ingredient.get(ingredient, _NONE)
-        for analyte in change.analytes:
-            touched |= index.by_analyte.get(analyte, _NONE)
-        for each in change.person:
-            touched |= index.by_person.get(each, _NONE)
+        index = self._index_of(knowledge)
+        touched = index.touched(change)
         if not touched:
             return touched
         view = view_of(state, knowledge)
-        found = touched & view.made_of_acting(self.id, lambda: index.with_all_sides(view.systemic))
-        return found.union(
-            [each.part for each in state.standing.values() if each.rule == self.id and each.part in touched]
-        )
+        sides = view.made_of_acting(self.id, lambda: index.sides(view.systemic))
+        found = {part for part in touched if sides & (needs := index.needs[part]) == needs}
+        found.update([each for each in view.parts_of(self.id) if each in touched])
+        return found
 
     def findings(self, state: PatientState, knowledge: Knowledge, part: str) -> Iterable[Finding]:
         """``part`` is a mechanism."""
         mechanism = knowledge.mechanisms.by_id.get(part)
         if mechanism is None:
             return ()  # of an older release
-        view = view_of(state, knowledge)
-        last = view.made_of_acting((self.id, part), lambda: _Last(mechanism, view.systemic, knowledge))
+        view, index = view_of(state, knowledge), self._index_of(knowledge)
+        key = (self.id, part)
+        last = view.made_of_acting(
+            key, lambda: _Last(mechanism, view.systemic, knowledge, view.kept.get(key)), index.names[part]
+        )
+        view.kept[key] = last
         if last.acting:
-            index = self._index_of(knowledge)
             asked = answers(index.asked[part], Situation(state=state, knowledge=knowledge))
             under = (asked, state.clock if part in index.timed else None)
             if under != last.under:
-                last.under, last.found = under, tuple(_findings(last.acting, mechanism, state, knowledge))
+                last.under, last.found = under, tuple(_findings(last, mechanism, state, knowledge))
         return last.found
 
     def _index_of(self, knowledge: Knowledge) -> _Index:
@@ -107,36 +104,57 @@ class _Index:
 
     def __init__(self, knowledge: Knowledge) -> None:
         self.knowledge = knowledge
-        by_ingredient: dict[str, set[str]] = {}
-        by_analyte: dict[str, set[str]] = {}
-        by_person: dict[str, set[str]] = {}
+        by_ingredient, by_analyte = dict[str, set[str]](), dict[str, set[str]]()
+        by_person = dict[str, set[str]]()
+        self.names: dict[str, frozenset[str]] = {}
+        """Of each mechanism the ingredients that it reads."""
         for each in knowledge.mechanisms.by_id.values():
             read = read_by(_asked(each), knowledge)
-            for ingredient in frozenset(read.ingredients or ()).union(*each.members.values()):
-                by_ingredient.setdefault(ingredient, set()).add(each.id)
-            for analyte in read.analytes:
-                by_analyte.setdefault(analyte, set()).add(each.id)
-            for of_person in read.person if not isinstance(read.person, bool) else ():
-                by_person.setdefault(of_person, set()).add(each.id)
-        self.by_ingredient = {name: frozenset(ids) for name, ids in by_ingredient.items()}
-        self.by_analyte = {name: frozenset(ids) for name, ids in by_analyte.items()}
-        self.by_person = {name: frozenset(ids) for name, ids in by_person.items()}
+            self.names[each.id] = frozenset(read.ingredients or ()).union(*each.members.values())
+            for kept, names in (
+                (by_ingredient, self.names[each.id]),
+                (by_analyte, read.analytes),
+                (by_person, () if isinstance(read.person, bool) else read.person),
+            ):
+                for name in names:
+                    kept.setdefault(name, set()).add(each.id)
+        self._by_ingredient, self._by_analyte, self._by_person = (
+            {name: frozenset(ids) for name, ids in kept.items()} for kept in (by_ingredient, by_analyte, by_person)
+        )
         self.asked = {each.id: of_the_patient(_asked(each)) for each in knowledge.mechanisms.by_id.values()}
         self.timed = frozenset(
             each.id for each in knowledge.mechanisms.by_id.values() if any(a.kind == "together" for a in _asked(each))
         )
-        self._sides: dict[str, list[tuple[str, Role]]] = {}
-        self._roles = {each.id: len(each.members) for each in knowledge.mechanisms.by_id.values()}
+        self.needs: dict[str, int] = {}
+        """The sides of each mechanism. Sets of sides are whole numbers, a bit for each: they are asked for at most events."""
+        self._sides: dict[str, int] = {}
+        sides = 0
         for each in knowledge.mechanisms.by_id.values():
-            for role, members in each.members.items():
+            for members in each.members.values():
+                self.needs[each.id] = self.needs.get(each.id, 0) | 1 << sides
                 for ingredient in members:
-                    self._sides.setdefault(ingredient, []).append((each.id, role))
+                    self._sides[ingredient] = self._sides.get(ingredient, 0) | 1 << sides
+                sides += 1
 
-    def with_all_sides(self, ingredients: Iterable[str]) -> frozenset[str]:
-        """The mechanisms that have one of these on each side."""
-        sides = {side for ingredient in ingredients for side in self._sides.get(ingredient, ())}
-        roles = Counter(id_ for id_, _ in sides)
-        return frozenset(id_ for id_, count in roles.items() if count == self._roles[id_])
+    def touched(self, change: Change) -> frozenset[str]:
+        """The mechanisms that read what changed."""
+        found = _NONE
+        for of, changed in (
+            (self._by_ingredient, change.ordered),
+            (self._by_analyte, change.analytes),
+            (self._by_person, change.person),
+        ):
+            for each in changed:
+                if each in of:
+                    found = found | of[each] if found else of[each]
+        return found
+
+    def sides(self, ingredients: Iterable[str]) -> int:
+        """Where these ingredients stand."""
+        found = 0
+        for each in ingredients:
+            found |= self._sides.get(each, 0)
+        return found
 
 
 def _asked(mechanism: Mechanism) -> Iterator[Condition]:
@@ -153,22 +171,31 @@ class _Acting(NamedTuple):
 
 class _Last:
     """What of a mechanism acts together, and what was ``found`` when it was last asked. That follows from the orders and from
-    what it was ``under``: the answers about the patient, and the clock where it counts how long they have acted together."""
+    what it was ``under``: the answers about the patient, and the clock where it counts how long they have acted together.
+    What is as it was ``before`` is not made again: ``told`` has each finding with what it was made of."""
 
-    def __init__(self, mechanism: Mechanism, orders: Mapping[str, Sequence[Order]], knowledge: Knowledge) -> None:
-        self.acting = tuple(_overlapping(mechanism, orders, knowledge))
+    def __init__(
+        self, mechanism: Mechanism, orders: Mapping[str, Sequence[Order]], knowledge: Knowledge, before: _Last | None
+    ) -> None:
+        known = {} if before is None else before._of
+        self._of: dict[tuple[str, ...], tuple[list[Sequence[Order]], _Acting | None]] = {}
+        for combination in knowledge.mechanisms.of_one(mechanism, orders.keys()):
+            names = combination.ingredients
+            of = [orders[each] for each in names]
+            former = known.get(names)
+            same = former is not None and former[0] == of
+            self._of[names] = former if former is not None and same else (of, _together(combination, of))
+        self.acting = [acting for _, acting in self._of.values() if acting is not None]
         self.under: tuple[tuple[Answer, ...], datetime | None] | None = None
         self.found: tuple[Finding, ...] = ()
+        self.told: dict[str, tuple[list[_Found], Finding]] = {} if before is None else before.told
 
 
-def _overlapping(
-    mechanism: Mechanism, orders: Mapping[str, Sequence[Order]], knowledge: Knowledge
-) -> Iterator[_Acting]:
-    for combination in knowledge.mechanisms.of_one(mechanism, orders.keys()):
-        acting = _first_overlap([orders[each] for each in combination.ingredients])
-        if acting is not None:
-            objects = [each for each in orders[combination.object] if each.overlaps(acting[0])]
-            yield _Acting(combination, acting, objects)
+def _together(combination: Combination, of: list[Sequence[Order]]) -> _Acting | None:
+    acting = _first_overlap(of)
+    if acting is None:
+        return None
+    return _Acting(combination, acting, [each for each in of[0] if each.overlaps(acting[0])])
 
 
 class _Found(NamedTuple):
@@ -185,12 +212,15 @@ class _Found(NamedTuple):
         return max(order.starts for order in self.orders)
 
 
-def _findings(
-    acting: Iterable[_Acting], mechanism: Mechanism, state: PatientState, knowledge: Knowledge
-) -> Iterator[Finding]:
-    found = sorted((_found(each, mechanism, state, knowledge) for each in acting), key=_subject)
-    for subject, same in groupby(found, key=_subject):
-        yield _finding(subject, list(same))
+def _findings(last: _Last, mechanism: Mechanism, state: PatientState, knowledge: Knowledge) -> Iterator[Finding]:
+    found = sorted((_found(each, mechanism, state, knowledge) for each in last.acting), key=_subject)
+    told: dict[str, tuple[list[_Found], Finding]] = {}
+    for subject, of_subject in groupby(found, key=_subject):
+        same = list(of_subject)
+        former = last.told.get(subject)
+        told[subject] = former if former is not None and former[0] == same else (same, _finding(subject, same))
+        yield told[subject][1]
+    last.told = told
 
 
 def _found(acting: _Acting, mechanism: Mechanism, state: PatientState, knowledge: Knowledge) -> _Found:
@@ -231,6 +261,7 @@ def _finding(subject: str, same: list[_Found]) -> Finding:
     evidence = [fact for each in asked if each.condition in decided for fact in each.facts]
     others = sorted({name for each in shown for name in each.combination.ingredients[1:]})
     severity = "info" if gravest.severity == "none" else gravest.severity
+    facts = map(implicate_order, involved)
     return Finding(
         subject=subject,
         severity=severity,
@@ -239,7 +270,7 @@ def _finding(subject: str, same: list[_Found]) -> Finding:
         actions=(*mechanism.actions, *(f"Monitor: {each}" for each in mechanism.monitor)),
         patient_explanation=mechanism.patient_explanation,
         evidence_grade=mechanism.evidence_grade if context is None else context.evidence_grade,
-        implicated=tuple(dict.fromkeys((*map(implicate_order, involved), *evidence))),
+        implicated=tuple(dict.fromkeys((*facts, *evidence)) if evidence else facts),
         citations=tuple(dict.fromkeys((*mechanism.citations, *(context.citations if context is not None else ())))),
         since=min(each.since for each in shown),
         until=earliest((*(order.acts_until for order in involved), *(each.until for each in asked))),

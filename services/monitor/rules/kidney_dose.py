@@ -24,9 +24,9 @@ from services.monitor.patient.result import Result
 from services.monitor.patient.state import PatientState
 from services.monitor.rules.conditions import Answer, earliest, said
 from services.monitor.rules.dose_step import Met, met
-from services.monitor.rules.dosed import Parts, at_most
+from services.monitor.rules.dosed import Parts, at_most, indicated_by
 from services.monitor.rules.evidence import implicate_order, implicate_result, value_of
-from services.monitor.rules.filtering import Clearing, clearing, creatinine, on_dialysis
+from services.monitor.rules.filtering import DIALYSIS, Clearing, clearing, creatinine, on_dialysis
 from services.monitor.rules.rule import Finding, Reads
 from services.monitor.rules.view import View, view_of
 
@@ -34,7 +34,7 @@ _SUMMARY = 139
 CKD_EPI_POWER = 1.2
 """That of creatinine in the formula, above what is normal: enough to say since when an eGFR is low."""
 _ADJUSTED = ("limit", "reduce")
-_PERSON = ("age", "said", "weight", "height", "history")
+_PERSON = ("age", "said", "weight", "height")
 
 
 class KidneyDose:
@@ -74,7 +74,11 @@ class KidneyDose:
         if self._parts is None or self._parts.knowledge is not knowledge:
             rows = {name: [step.when for step in steps] for name, steps in knowledge.doses.renal.items()}
             always = Reads(analytes={"creatinine": STEADY}, person=_PERSON, doses=False)
-            self._parts = Parts(rows, knowledge, always)
+            groups = {
+                name: DIALYSIS.union(*(indicated_by(step.indication) for step in steps))
+                for name, steps in knowledge.doses.renal.items()
+            }
+            self._parts = Parts(rows, knowledge, always, groups=groups)
         return self._parts
 
 

@@ -75,7 +75,9 @@ class LiverDose:
     def _parts_of(self, knowledge: Knowledge) -> Parts:
         if self._parts is None or self._parts.knowledge is not knowledge:
             rows = {name: [step.when for step in steps] for name, steps in knowledge.doses.hepatic.items()}
-            self._parts = Parts(rows, knowledge, Reads(person=("child_pugh", "history", "weight"), doses=False))
+            listed = frozenset(each.history for each in knowledge.dose_findings.livers if each.history)
+            always = Reads(person=("child_pugh", "weight"), doses=False)
+            self._parts = Parts(rows, knowledge, always, groups=dict.fromkeys(rows, listed))
         return self._parts
 
 

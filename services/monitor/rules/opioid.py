@@ -18,6 +18,7 @@ from services.monitor.patient.bounds import Need
 from services.monitor.patient.change import Change
 from services.monitor.patient.state import PatientState
 from services.monitor.rules.conditions import Answer, all_hold, answers, earliest, read_by, reads_of, said
+from services.monitor.rules.diagnosed import groups_of, tells
 from services.monitor.rules.opioid_kinds import BENZODIAZEPINE, KINDS, SEDATIVE, Case, situation
 from services.monitor.rules.opioid_therapy import Therapy, ends
 from services.monitor.rules.rule import WHOLE, Finding, Reads
@@ -45,7 +46,7 @@ class Opioid:
     )
 
     def __init__(self) -> None:
-        self._person: tuple[Knowledge, frozenset[str]] | None = None
+        self._person: tuple[Knowledge, frozenset[str], frozenset[str]] | None = None
 
     def reads(self, knowledge: Knowledge) -> Reads:
         of = knowledge.opioids
@@ -68,7 +69,9 @@ class Opioid:
         return dict.fromkeys(citation for of_row in cited for citation in of_row)
 
     def parts(self, change: Change, state: PatientState, knowledge: Knowledge) -> Collection[str]:
-        if not (change.analytes or change.medicines) and change.person.isdisjoint(self._person_of(knowledge)):
+        person, groups = self._person_of(knowledge)
+        told = change.person if tells(change, groups, knowledge) else change.person - {"history"}
+        if not (change.analytes or change.medicines) and told.isdisjoint(person):
             # whether anything was known of the patient before, whatever it is, counts for tolerance alone
             kept = state.standing.values()
             return {each.part for each in kept if each.rule == self.id and each.subject == "tolerance"}
@@ -76,19 +79,21 @@ class Opioid:
         here = (
             not view_of(state, knowledge).by_ingredient.keys().isdisjoint(opioids)
             or any(each.rule == self.id for each in state.standing.values())
-            or any(not opioids.isdisjoint(each.what.ingredients) for each in state.doses.values())
+            or not view_of(state, knowledge).given.isdisjoint(opioids)
         )
         return (WHOLE,) if here else ()
 
-    def _person_of(self, knowledge: Knowledge) -> frozenset[str]:
-        """What of the person is asked."""
+    def _person_of(self, knowledge: Knowledge) -> tuple[frozenset[str], frozenset[str]]:
+        """What of the person is asked, and the groups of diagnoses."""
         if self._person is None or self._person[0] is not knowledge:
             asked = _asked(knowledge).person
+            person = frozenset({"said", "respiratory_rate"}.union(() if asked is True else asked or ()))
             self._person = (
                 knowledge,
-                frozenset({"said", "respiratory_rate"}.union(() if asked is True else asked or ())),
+                person,
+                groups_of(each.asked for each in knowledge.opioids.advice.values()),
             )
-        return self._person[1]
+        return self._person[1:]
 
     def findings(self, state: PatientState, knowledge: Knowledge, part: str) -> Iterable[Finding]:
         if not knowledge.opioids.advice:

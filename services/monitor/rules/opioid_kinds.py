@@ -58,12 +58,12 @@ def _sedation(therapy: Therapy) -> Case | None:
     advice, properties = therapy.knowledge.opioids.advice["sedation"], therapy.knowledge.properties
     slow = therapy.slow_breathing
     opioids = [each for each in therapy.uses if slow is None or each.acts_at(therapy.clock)]
-    sedatives = therapy.of(properties.get(BENZODIAZEPINE, {}).keys())
+    sedatives = therapy.of(BENZODIAZEPINE)
     pairs = [(one, other) for one in opioids for other in sedatives if one.overlaps(other) and one.fact != other.fact]
     if not opioids or (slow is None and not pairs):
         return None
     others = {name for _, other in pairs for name in other.ingredients} & properties.get(BENZODIAZEPINE, {}).keys()
-    now = [each for each in therapy.of(properties.get(SEDATIVE, {}).keys()) if each.acts_at(therapy.clock)]
+    now = [each for each in therapy.of(SEDATIVE) if each.acts_at(therapy.clock)]
     uses = [each for pair in pairs for each in pair] if slow is None else [*opioids, *now]
     highest, level = therapy.total(therapy.clock), _caution(therapy)
     began = therapy.since(advice.gap) if therapy.home else None
@@ -94,7 +94,7 @@ def _sedation(therapy: Therapy) -> Case | None:
         since=slow.at if slow is not None else min(max(one.starts, other.starts) for one, other in pairs),
         facts=facts,
         severity=advice.severity,
-        waits=(None if began is None else _after(began, advice), breathing_until, *therapy.doses_until()),
+        waits=(None if began is None else _after(began, advice), breathing_until, therapy.doses_until()),
         more=() if slow is None else (implicate_measure(slow),),
         origins=() if slow is None else (slow.origin,),
         rank=highest.least,
@@ -299,7 +299,7 @@ def _after(time: datetime, advice: Advice) -> datetime:
 
 
 def _names(uses: Iterable[Use], among: Collection[str]) -> str:
-    return _and(sorted({name for each in uses for name in each.ingredients} & set(among)))
+    return _and(sorted({name for each in uses for name in each.ingredients if name in among}))
 
 
 def _and(names: Sequence[str]) -> str:

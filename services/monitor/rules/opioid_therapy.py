@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -58,24 +59,34 @@ class Therapy:
 
     def __init__(self, state: PatientState, knowledge: Knowledge) -> None:
         self.state, self.knowledge, self.clock = state, knowledge, state.clock
+        self._view = view_of(state, knowledge)
         self.opioids = knowledge.properties.get("opioid", {}).keys()
-        self._slowing = [knowledge.properties.get(name, {}).keys() for name in SLOWING]
         self._since: dict[timedelta, datetime] = {}
-        self.uses = self.of(self.opioids)
+        self.uses = self.of("opioid")
 
-    def of(self, ingredients: Collection[str]) -> list[Use]:
-        """What acts now or will in the whole body and has any of these ingredients, by when it begins."""
-        view = view_of(self.state, self.knowledge)
-        orders = {id(o): o for name in view.systemic.keys() & set(ingredients) for o in view.systemic[name]}
-        found = [_of_order(each, self.knowledge) for each in orders.values()]
-        found += [each for each in self._given_alone if not set(each.ingredients).isdisjoint(ingredients)]
-        return sorted(found, key=lambda each: (each.starts, each.fact.source, each.fact.record_id))
+    def of(self, name: str) -> Sequence[Use]:
+        """What acts now or will in the whole body and has a property of ``SLOWING``, by when it begins."""
+        ordered = self._view.made_of_acting(("uses", name), lambda: self._ordered(name))
+        members = self.knowledge.properties.get(name, {}).keys()
+        alone = [each for each in self._given_alone if not members.isdisjoint(each.ingredients)]
+        return sorted((*ordered, *alone), key=_by_start) if alone else ordered
+
+    def _ordered(self, name: str) -> Sequence[Use]:
+        systemic = self._view.systemic
+        members = self.knowledge.properties.get(name, {}).keys()
+        orders = {id(order): order for each in systemic.keys() & members for order in systemic[each]}
+        return sorted((_of_order(each, self.knowledge) for each in orders.values()), key=_by_start)
 
     @cached_property
     def _given_alone(self) -> Sequence[Use]:
+        slowing: frozenset[str] = self._view.made_of_acting("slowing", self._slowing)
+        of_orders = self._view.made_of_acting("orders of slowing", lambda: self._orders_of(slowing))
+        doses = self.state.doses.values()
+        asked = [
+            each for each in doses if each.what.order_id in of_orders or not slowing.isdisjoint(each.what.ingredients)
+        ]
         oldest = earlier(self.clock, _LONGEST)
-        recent = [each for each in self.state.doses.values() if max(each.at, each.what.stopped_at or each.at) > oldest]
-        if not any(self._may_act_alone(each) for each in recent):
+        if not any(_last(each) > oldest and self._may_act_alone(each) for each in asked):
             return ()
         medicines = (each for each in self.state.in_force(self.clock) if each.by == "dose" and each.systemic)
         return [
@@ -90,19 +101,27 @@ class Therapy:
             if each.last_given is not None
         ]
 
+    def _slowing(self) -> frozenset[str]:
+        return frozenset[str]().union(*(self.knowledge.properties.get(name, {}) for name in SLOWING))
+
+    def _orders_of(self, ingredients: frozenset[str]) -> frozenset[str]:
+        """The records of all orders that have one of these."""
+        orders = self.state.orders.values()
+        return frozenset(each.record_id for each in orders if not ingredients.isdisjoint(each.ingredients))
+
     def _may_act_alone(self, dose: Fact[Given]) -> bool:
-        """Whether a dose can be what makes an opioid, or what slows breathing with it, act: its order does not act now."""
+        """Whether a dose that has, or whose order has, what slows breathing can make it act: its order does not act now."""
         if dose.void or dose.what.status != "given" or dose.at > self.clock:
             return False
-        order = order_of(dose, view_of(self.state, self.knowledge))
-        ingredients = dose.what.ingredients if order is None else (*dose.what.ingredients, *order.ingredients)
-        if not any(name in members for members in self._slowing for name in ingredients):
-            return False
+        order = order_of(dose, self._view)
         return order is None or not order.in_force(self.clock)
 
     @cached_property
-    def home(self) -> list[Use]:
+    def home(self) -> Sequence[Use]:
         """The opioids ordered or supplied that may be taken at home: not injected."""
+        return self._view.made_of_acting("opioids at home", self._at_home)
+
+    def _at_home(self) -> Sequence[Use]:
         return [each for each in self.uses if each.order is not None and self._way(each.order) not in INJECTED]
 
     def _way(self, order: Order) -> Way | None:
@@ -112,8 +131,11 @@ class Therapy:
         way: Way | None = kept["way"]
         return way
 
-    def with_role(self, role: Role) -> list[Use]:
+    def with_role(self, role: Role) -> Sequence[Use]:
         """The opioids of an order or supply that have a role by the way that they are given."""
+        return self._view.made_of_acting(("opioids with role", role), lambda: self._with_role(role))
+
+    def _with_role(self, role: Role) -> Sequence[Use]:
         return [each for each in self.uses if each.order is not None and self._has(role, each.order)]
 
     def _has(self, role: Role, order: Order) -> bool:
@@ -125,8 +147,11 @@ class Therapy:
         return has
 
     @cached_property
-    def long_acting(self) -> list[Use]:
+    def long_acting(self) -> Sequence[Use]:
         """Patches, methadone, and what its name says to release slowly."""
+        return self._view.made_of_acting("long-acting opioids", self._slow)
+
+    def _slow(self) -> Sequence[Use]:
         words = self.knowledge.duplicates.long_acting
         # not what the instruction says: every 12 hours is no form
         by_name = [
@@ -141,8 +166,9 @@ class Therapy:
     @cached_property
     def rescue(self) -> list[Use]:
         """An antagonist for an emergency: alone, not by mouth, in force, or handed out not too long ago to be at hand."""
-        found = {id(each): each for each in (*view_of(self.state, self.knowledge).acting, *self._at_hand)}
-        return [_of_order(each, self.knowledge) for each in found.values() if self._rescues(each)]
+        acting = self._view.made_of_acting("rescue", lambda: tuple(filter(self._rescues, self._view.acting)))
+        found = {id(each): each for each in (*acting, *filter(self._rescues, self._at_hand))}
+        return [_of_order(each, self.knowledge) for each in found.values()]
 
     @property
     def rescue_until(self) -> Iterator[datetime]:
@@ -189,7 +215,7 @@ class Therapy:
 
     def _ever(self) -> Sequence[Order]:
         """Orders and supplies of opioids that ever acted."""
-        return view_of(self.state, self.knowledge).made_of_acting("opioids ever", lambda: tuple(self._ever_acted()))
+        return self._view.made_of_acting("opioids ever", lambda: tuple(self._ever_acted()))
 
     def _ever_acted(self) -> Iterator[Order]:
         for order in (*self.state.orders.values(), *self.state.supplies.values()):
@@ -201,8 +227,9 @@ class Therapy:
 
     def total(self, time: datetime) -> Total:
         """The morphine equivalents of what is ordered or supplied for a time."""
-        orders = (each.order for each in self.uses if each.order is not None and each.acts_at(time))
-        return total(orders, self.opioids, self.knowledge.doses)
+        orders = [each.order for each in self.uses if each.order is not None and each.acts_at(time)]
+        key = ("opioids in all", *map(id, orders))
+        return self._view.made_of_acting(key, lambda: total(orders, self.opioids, self.knowledge.doses))
 
     @cached_property
     def highest(self) -> tuple[datetime, Total]:
@@ -271,7 +298,7 @@ class Therapy:
     def not_both_given(self, others: Collection[str]) -> bool:
         """Whether doses are charted for this patient, and not both an opioid and one of ``others`` within the last day."""
         doses = [each for each in self.state.doses.values() if each.what.status == "given" and not each.void]
-        recent = [each for each in doses if each.at <= self.clock < _counts_until(each)]
+        recent = (each for each in doses if each.at <= self.clock < _counts_until(each))
         given = {name for each in recent for name in each.what.ingredients}
         return bool(doses) and (self.opioids.isdisjoint(given) or given.isdisjoint(others))
 
@@ -282,11 +309,12 @@ class Therapy:
         }
         return not routes.isdisjoint(_INFUSED)
 
-    def doses_until(self) -> Iterator[datetime]:
-        """When doses given stop to count as given within a day."""
-        for each in self.state.doses.values():
-            if (until := _counts_until(each)) > self.clock:
-                yield until
+    def doses_until(self) -> datetime | None:
+        """When the next of the doses given stops to count as given within a day."""
+        doses = self.state.doses
+        until = self._view.made_of(doses, "counts until", lambda: sorted(map(_counts_until, doses.values())))
+        place = bisect_right(until, self.clock)
+        return until[place] if place < len(until) else None
 
     @property
     def tolerant(self) -> bool | None:
@@ -366,6 +394,14 @@ def _implicate_dose(dose: Fact[Given], label: str, until: datetime | None) -> Im
     )
 
 
+def _by_start(use: Use) -> tuple[datetime, str, str]:
+    return use.starts, use.fact.source, use.fact.record_id
+
+
+def _last(dose: Fact[Given]) -> datetime:
+    stopped = dose.what.stopped_at
+    return dose.at if stopped is None else max(dose.at, stopped)
+
+
 def _counts_until(dose: Fact[Given]) -> datetime:
-    last = max(dose.at, dose.what.stopped_at or dose.at)
-    return last + min(ONCE_COUNTS, LAST - last)
+    return later(_last(dose), ONCE_COUNTS)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from itertools import chain
 from typing import NamedTuple
 
+from knowledge.conditions import Conditions
 from knowledge.lab_finding import QtcStep
 from knowledge.model import Knowledge
 from schemas.alerts import Condition as ConditionSaid
@@ -23,6 +24,7 @@ from services.monitor.patient.known import known_or
 from services.monitor.patient.order import Order
 from services.monitor.patient.state import PatientState
 from services.monitor.rules.conditions import Answer, Situation, all_hold, answers, earliest, read_by, reads_of, said
+from services.monitor.rules.diagnosed import groups_of, tells
 from services.monitor.rules.dosed import milder
 from services.monitor.rules.evidence import implicate_order
 from services.monitor.rules.rule import WHOLE, Finding, Reads
@@ -33,6 +35,7 @@ PROLONGING, SCORE = "qt-prolonging", "tisdale"
 _MILLISECONDS = {"ms": 1.0, "msec": 1.0, "s": 1000.0, "sec": 1000.0}
 _ELECTROLYTES = ("potassium", "magnesium", "calcium")
 _PERSON = ("qtc", "qrs", "stay")
+_HISTORY = frozenset({"history"})
 
 
 class Qt:
@@ -46,19 +49,26 @@ class Qt:
         "drug_labs/qtc.csv", "drug_labs/scores.csv", "drug_labs/score_bands.csv", "drug_labs/numbers.csv", "properties/qt.csv",
     )  # fmt: skip
 
+    def __init__(self) -> None:
+        self._groups: tuple[Knowledge, frozenset[str]] | None = None
+
     def reads(self, knowledge: Knowledge) -> Reads:
         if not knowledge.lab_findings.qtc:
             return Reads()
-        scored = (each.when for each in knowledge.thresholds.scores if each.score == SCORE)
-        asked = chain(chain.from_iterable(scored), *(step.when for step in knowledge.lab_findings.qtc))
         own = Reads(ingredients=knowledge.properties.get(PROLONGING, {}).keys(), person=_PERSON)
-        return reads_of(own, read_by(asked, knowledge))
+        return reads_of(own, read_by(chain.from_iterable(_all_asked(knowledge)), knowledge))
 
     def citations(self, knowledge: Knowledge) -> Collection[Citation]:
         steps = (step.citations for step in knowledge.lab_findings.qtc)
         return dict.fromkeys((*chain.from_iterable(steps), *cited(SCORE, knowledge)))
 
     def parts(self, change: Change, state: PatientState, knowledge: Knowledge) -> Collection[str]:
+        if (
+            change.person == _HISTORY
+            and not (change.analytes or change.medicines)
+            and not self._tells(change, knowledge)
+        ):
+            return ()
         standing = any(each.rule == self.id for each in state.standing.values())
         prolonging = view_of(state, knowledge).having(PROLONGING)
         if change.given and not (change.ordered or change.analytes or change.person):
@@ -67,6 +77,11 @@ class Qt:
         else:
             here = standing or bool(prolonging) or any(_qtcs(state))
         return (WHOLE,) if here else ()
+
+    def _tells(self, change: Change, knowledge: Knowledge) -> bool:
+        if self._groups is None or self._groups[0] is not knowledge:
+            self._groups = (knowledge, groups_of(_all_asked(knowledge)))
+        return tells(change, self._groups[1], knowledge)
 
     def findings(self, state: PatientState, knowledge: Knowledge, part: str) -> Iterable[Finding]:
         if not knowledge.lab_findings.qtc:
@@ -78,6 +93,11 @@ class Qt:
         held = list(_held(heart, score, state, knowledge))
         if held:
             yield _finding(min(held, key=lambda each: SEVERITIES.index(each.severity)), heart, score, state, knowledge)
+
+
+def _all_asked(knowledge: Knowledge) -> Iterator[Conditions]:
+    yield from (each.when for each in knowledge.thresholds.scores if each.score == SCORE)
+    yield from (step.when for step in knowledge.lab_findings.qtc)
 
 
 class _Qtc(NamedTuple):

@@ -13,6 +13,7 @@ from schemas.alerts import Condition, Implicated
 from schemas.values import Citation, Origin, Severity
 from services.monitor.patient.bounds import Need
 from services.monitor.patient.change import Change
+from services.monitor.patient.obligation import Obligation
 from services.monitor.patient.state import PatientState
 
 WHOLE = ""
@@ -94,9 +95,16 @@ class Rule(Protocol):
         ...
 
     def parts(self, change: Change, state: PatientState, knowledge: Knowledge) -> Collection[str]:
-        """The parts in which ``change`` can make a finding true or false."""
+        """The parts in which ``change`` can make a finding true or false, or something due."""
         ...
 
-    def findings(self, state: PatientState, knowledge: Knowledge, part: str) -> Iterable[Finding]:
-        """Every finding of a part that is true of ``state``, each subject once."""
+    def findings(self, state: PatientState, knowledge: Knowledge, part: str) -> Iterable[Finding | Obligation]:
+        """Every finding of a part that is true of ``state``, each subject once, and what is waited for in it.
+
+        A rule that waits yields the obligation as long as the clock is before its ``due``, and from then on the finding. It is
+        asked again at ``due``, also when nothing was running then. What it yields replaces all that it yielded for the part
+        before; an obligation that is due already is not kept. Of one kind and subject the one that is due first counts.
+
+        One that raises leaves what it had found as it was, and is asked again with the next evaluation.
+        """
         ...
