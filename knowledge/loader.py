@@ -16,6 +16,7 @@ from typing import get_args
 from knowledge.conditions import Names
 from knowledge.dose import Way
 from knowledge.model import Knowledge, Place
+from knowledge.reading.adherence import read_adherence
 from knowledge.reading.after_stop import read_after_stops
 from knowledge.reading.allergy import read_cross_reactivity
 from knowledge.reading.critical import read_critical_reading
@@ -32,10 +33,12 @@ from knowledge.reading.level_target import read_level_targets
 from knowledge.reading.mechanism import read_mechanisms
 from knowledge.reading.medicine import read_codes, read_names, read_routes, read_salts, read_vehicles, read_words
 from knowledge.reading.opioids import read_opioids
+from knowledge.reading.outside import CHOICES, FOLDER, read_outside
 from knowledge.reading.property import read_properties
 from knowledge.reading.sources import KEYS, read_sources
 from knowledge.reading.tables import KnowledgeError
 from knowledge.reading.threshold import read_thresholds
+from knowledge.reading.transfer import read_transfers
 from knowledge.reading.trend import read_trends
 from knowledge.reading.wording import read_wording
 from knowledge.reading.written import Lexicon, read_site_rules, read_written
@@ -47,6 +50,7 @@ MEASURED = (
 )  # fmt: skip
 """Bedside measurements that a condition may speak of: kinds of an observation that are one number."""
 FOLDERS = (
+    "adherence",
     "allergies",
     "condition_groups",
     "dosing",
@@ -60,6 +64,7 @@ FOLDERS = (
     "properties",
     "rules",
     "stops",
+    "transfer",
 )
 
 
@@ -74,7 +79,7 @@ def load_from(root: Traversable, site: Path | None = None, rules: Path | None = 
     analytes, local_analytes = read_analytes(root, sources)
     drug_names = read_names(root, sources)
     ingredients = {each for names in drug_names.values() for each in names}
-    pharmacology = read_properties(root, sources, ingredients)
+    outside, pharmacology = read_outside(site, read_properties(root, sources, ingredients))
     diagnoses = read_diagnoses(root, sources)
     by_name = {analyte.name: analyte for analyte in analytes.values()}
     names = Names(
@@ -119,6 +124,9 @@ def load_from(root: Traversable, site: Path | None = None, rules: Path | None = 
         written=written,
         level_targets=read_level_targets(root, sources, names, pharmacology, by_name),
         trends=read_trends(root, sources, names, pharmacology, by_name),
+        adherence=read_adherence(root, sources, pharmacology),
+        transfers=read_transfers(root, sources, names, pharmacology),
+        outside=outside,
         cross_reactivity=read_cross_reactivity(root, sources, pharmacology),
     )
 
@@ -140,9 +148,9 @@ def _check(site: Path) -> None:
         raise KnowledgeError(
             str(site), 0, "", "no such folder; the setting knowledge_dir names one of the site's own files"
         )
-    known = {*KEYS, DRUGS_FILE, NDC_FILE}
+    known = {*KEYS, DRUGS_FILE, NDC_FILE, CHOICES}
     for path in sorted(site.rglob("*.csv")):
-        if path.relative_to(site).as_posix() not in known:
+        if path.relative_to(site).as_posix() not in known and path.parent != site / FOLDER:
             raise KnowledgeError(
                 str(path), 0, "", f"no file that a site may bring; these are {', '.join(sorted(known))}"
             )
@@ -154,7 +162,7 @@ def version_of(root: Traversable) -> str:
     if root.is_file():
         digest.update(f"{root.name}\0".encode() + root.read_bytes())
         return digest.hexdigest()
-    for folder in ("", *FOLDERS):
+    for folder in ("", *FOLDERS, FOLDER):
         place = root.joinpath(folder) if folder else root
         if not place.is_dir():
             continue

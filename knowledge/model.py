@@ -8,6 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from knowledge.adherence import Adherence
 from knowledge.after_stop import AfterStops
 from knowledge.allergy import CrossReactivity
 from knowledge.critical import CriticalReading
@@ -21,9 +22,11 @@ from knowledge.lab_finding import LabFindings
 from knowledge.level_target import LevelTarget
 from knowledge.mechanism import Mechanisms
 from knowledge.opioids import Opioids
+from knowledge.outside import Outside
 from knowledge.property import Member, Property
 from knowledge.rxnorm import RxNormTable
 from knowledge.threshold import Thresholds
+from knowledge.transfer import Transfers
 from knowledge.trend import Trends
 from knowledge.wording import Wording
 from knowledge.written import WrittenRule
@@ -180,6 +183,7 @@ class Knowledge(Struct, frozen=True, kw_only=True):
     thresholds: Thresholds = Thresholds()
     after_stops: AfterStops = AfterStops()
     kidney_injury: KidneyInjury | None = None
+    outside: Outside = Outside()
     cross_reactivity: CrossReactivity = CrossReactivity()
     doses: Doses = Doses()
     dose_findings: DoseFindings = DoseFindings()
@@ -192,6 +196,8 @@ class Knowledge(Struct, frozen=True, kw_only=True):
     written: tuple[WrittenRule, ...] = ()
     level_targets: tuple[LevelTarget, ...] = ()
     trends: Trends = Trends()
+    adherence: Adherence = Adherence()
+    transfers: Transfers = Transfers()
 
     def is_systemic(self, route: str, form: str) -> bool:
         """Whether a medicine acts in the whole body; unknown counts as systemic, and a patch is, whatever its route says. So does

@@ -233,37 +233,7 @@ def unresolved(
     return _run(list_them())
 
 
-bring = App(name="import", help="Bring in data that a site has a licence for.")
-app.command(bring)
-
-
-@bring.command
-def rxnorm(
-    release: Annotated[Path, Parameter(help="folder of an unpacked RxNorm release (RRF)")],
-    /,
-    *,
-    settings: Options = None,
-) -> int:
-    """Read a site's own RxNorm release into KNOWLEDGE-DIR: codes and NDCs to ingredients with strengths.
-
-    Ingest uses it from its next start.
-    """
-    from services.local.rxnorm import import_rxnorm
-
-    async def read_it() -> int:
-        site = _settings(settings).knowledge_dir
-        if not site:
-            raise _usage("name the folder for it: --knowledge-dir, RXVIGIL_KNOWLEDGE_DIR or the settings file")
-        done = import_rxnorm(release, Path(site), people)
-        people.print(
-            f"{done.drugs:,} codes and {done.ndcs:,} NDCs are in {site}. Left out: {done.left_out:,} codes whose ingredients "
-            f"the release does not say, {done.ambiguous:,} NDCs of two medicines, {done.unread:,} that are no eleven digits."
-        )
-        return service.OK
-
-    return _run(read_it())
-
-
+app.command("services.local.imports.command:app", name="import", help="Bring in data that a site has a licence for.")
 app.command(
     "services.local.knowledge:app", name="knowledge", help="Check, show and compare what the rules know of medicines."
 )
@@ -374,6 +344,7 @@ def _for_people() -> tuple[type[Exception], ...]:
     from services.ingest.formats.extract.mapping import MappingError
     from services.local.explain import ExplainError
     from services.local.feed import FeedError
+    from services.local.imports.mapping import BringInError
     from services.local.jars import JarsError
     from services.local.rxnorm import RxNormError
     from services.local.stack import StackError
@@ -384,8 +355,8 @@ def _for_people() -> tuple[type[Exception], ...]:
     from services.streaming.rebuild import StillRunningError
 
     return (
-        BrokersUnreachableError, ExplainError, FeedError, JarsError, KnowledgeError, MappingError, NoStateError, NotifyError,
-        PortInUseError, RxNormError, SettingsError, StackError, StillRunningError, TopicMismatchError, _UsageError,
+        BringInError, BrokersUnreachableError, ExplainError, FeedError, JarsError, KnowledgeError, MappingError, NoStateError,
+        NotifyError, PortInUseError, RxNormError, SettingsError, StackError, StillRunningError, TopicMismatchError, _UsageError,
     )  # fmt: skip
 
 

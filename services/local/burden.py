@@ -28,6 +28,7 @@ from services.local.report import Tally
 from services.monitor.held import Reason
 from services.monitor.patient.known import known_or
 from services.monitor.rules import RULES, Rule
+from services.monitor.rules.outside_interaction import outside_rules
 from services.monitor.rules.written import written_rules
 from services.runtime.clock import system_clock
 
@@ -78,7 +79,7 @@ def burden(paths: Sequence[Path], mapping: Mapping | None, knowledge: Knowledge,
         patients=len(events),
         admissions=len(stays),
         days=sum(stays, timedelta()) / timedelta(days=1),
-        rules=tuple(_of_rules((*RULES, *written_rules(knowledge)), alerts, held)),
+        rules=tuple(_of_rules((*RULES, *written_rules(knowledge), *outside_rules(knowledge)), alerts, held)),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from rich.text import Text
 from knowledge.loader import KnowledgeError, load
 from knowledge.model import Knowledge
 from services.local import knowledge_facts, knowledge_rows, knowledge_show
+from services.local.imports import beside
 from services.local.knowledge_rows import Counted, Difference
 from services.runtime import service
 
@@ -78,11 +80,25 @@ def show(
 
 @app.command
 def diff(
-    old: Annotated[Path, Parameter(help="a folder of knowledge, or a checkout that has one")],
-    new: Annotated[Path, Parameter(help="the same, as it is now")],
+    old: Annotated[Path | None, Parameter(help="a folder of knowledge, or a checkout that has one")] = None,
+    new: Annotated[Path | None, Parameter(help="the same, as it is now")] = None,
     /,
+    *,
+    source: Annotated[str, Parameter(help="of what the site brought in, only this source")] = "",
+    rows: Annotated[int, Parameter(help="of what the site brought in, how many pairs of each kind to show")] = 20,
+    knowledge_dir: Site = "",
 ) -> int:
-    """Show the rows that were added, removed and changed between two states of the knowledge, by file and key."""
+    """Show what differs between two states of the knowledge, by file and key: rows added, removed and changed.
+
+    Without any: between ours and the interactions that the site brought in (`rxvigil import`): only theirs, only ours, other
+    severity, and what counts by the site's choices.
+    """
+    if old is None or new is None:
+        if old is not None:
+            raise KnowledgeError(
+                str(old), 0, "", "name two folders, or none to compare ours with what the site brought in"
+            )
+        return _beside(load(knowledge_dir), source, rows)
     console = Console(highlight=False, soft_wrap=True)
     file, found = "", 0
     for each in knowledge_rows.differences(old, new):
@@ -92,6 +108,23 @@ def diff(
         console.print(_difference(each))
         found += 1
     Console(stderr=True).print(f"{found:,} rows differ" if found else "no row differs", highlight=False)
+    return service.OK
+
+
+def _beside(known: Knowledge, source: str, rows: int) -> int:
+    sources = [source] if source else list(known.outside.sources)
+    if not sources or not known.outside.theirs:
+        Console(stderr=True).print("nothing was brought in; see `rxvigil import --help`")
+        return service.OK
+    console = Console(highlight=False, soft_wrap=True)
+    for each in sources:
+        found = list(beside.compared(known, each))
+        for kind, same in groupby(found, key=lambda one: one.kind):
+            pairs = list(same)
+            console.print(Text(f"{each}, {kind}: {len(pairs):,} pairs", "bold"))
+            for one in pairs[:rows]:
+                severities = f"ours {one.ours or '-'}, theirs {one.theirs or '-'}"
+                console.print(Text(f"  {one.a} with {one.b}: {severities}; {one.counts} counts"))
     return service.OK
 
 

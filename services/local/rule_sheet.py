@@ -20,6 +20,7 @@ from services.local.knowledge_rows import SHIPPED, SOURCES, Rows, is_verified, r
 from services.monitor.patient.bounds import Need
 from services.monitor.rules import RULES, Rule
 from services.monitor.rules.canary import Canary, CanaryError
+from services.monitor.rules.outside_interaction import outside_rules
 from services.monitor.rules.written import written_rules
 
 _ANALYTES_SHOWN = 8
@@ -54,7 +55,7 @@ class Sheet(NamedTuple):
 def sheets(knowledge: Knowledge) -> Iterator[Sheet]:
     """One of each rule, in their order; its canary is played."""
     rows = read_all(SHIPPED)
-    for rule in (*RULES, *written_rules(knowledge)):
+    for rule in (*RULES, *written_rules(knowledge), *outside_rules(knowledge)):
         yield _sheet(rule, knowledge, rows)
 
 
@@ -84,7 +85,7 @@ def _data_file(file: str, rule: str, rows: dict[str, Rows]) -> DataFile:
 
 def alike(asked: str, knowledge: Knowledge) -> list[str]:
     """The ids of rules that may have been meant."""
-    known = [rule.id for rule in (*RULES, *written_rules(knowledge))]
+    known = [rule.id for rule in (*RULES, *written_rules(knowledge), *outside_rules(knowledge))]
     within = [each for each in known if asked.lower() in each]
     return within or get_close_matches(asked.lower(), known, n=3, cutoff=0.4)
 

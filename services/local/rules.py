@@ -23,6 +23,7 @@ from services.local.play import by_patient, fixed
 from services.local.report import Tally, counts
 from services.local.rows import RowFinder
 from services.monitor.rules import RULES
+from services.monitor.rules.outside_interaction import outside_rules
 from services.monitor.rules.written import written_rules
 from services.runtime import service
 from services.runtime.clock import system_clock
@@ -64,7 +65,7 @@ def show(
 ) -> int:
     """Show the whole of a rule: what it reads, its data and sources, and its canary. Exit 1 when there is no such rule."""
     known = load(knowledge_dir, site_rules)
-    found = next((each for each in (*RULES, *written_rules(known)) if each.id == rule), None)
+    found = next((each for each in (*RULES, *written_rules(known), *outside_rules(known)) if each.id == rule), None)
     if found is None:
         near = rule_sheet.alike(rule, known)
         hint = f"did you mean {' or '.join(near)}?" if near else "`rxvigil rules list` has them all"

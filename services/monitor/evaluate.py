@@ -27,6 +27,7 @@ from services.monitor.patient.state import PatientState
 from services.monitor.rules import RULES, Rule
 from services.monitor.rules.failure import EVERY, TellFailed, loudly
 from services.monitor.rules.index import Index
+from services.monitor.rules.outside_interaction import outside_rules
 from services.monitor.rules.written import written_rules
 
 Result = tuple[PatientState, list[Alert]]
@@ -44,7 +45,7 @@ _last: list[tuple[Knowledge, Index]] = []
 def index_of(knowledge: Knowledge) -> Index:
     """The rules by what they read; made once for a knowledge."""
     if not _last or _last[0][0] is not knowledge:
-        _last[:] = [(knowledge, Index((*RULES, *written_rules(knowledge)), knowledge))]
+        _last[:] = [(knowledge, Index((*RULES, *written_rules(knowledge), *outside_rules(knowledge)), knowledge))]
     return _last[0][1]
 
 

@@ -11,6 +11,7 @@ from services.monitor.patient.obligation import Obligation, Obligations, bounded
 from services.monitor.patient.state import PatientState
 from services.monitor.rules.failure import TellFailed, TooManyObligations
 from services.monitor.rules.index import Index
+from services.monitor.rules.outside_interaction import INTERACTION, OutsideInteraction
 from services.monitor.rules.rule import Finding, Rule
 
 Part = tuple[str, str]
@@ -47,7 +48,7 @@ class Answers:
             self.asked.add((rule_id, part))
             for each in said:
                 if isinstance(each, Finding):
-                    self.fresh[alert_key(rule_id, each.subject)] = (rule, part, each)
+                    self.fresh[alert_key(rule_id, each.subject)] = (rule, part, self._chosen(rule, each))
                 else:
                     self.owed.append(replace(each, source=rule_id, part=part))
 
@@ -74,3 +75,13 @@ class Answers:
             if each.due > self._state.clock and (known is None or each.due < known.due):
                 kept[each.key] = each
         return kept
+
+    def _chosen(self, rule: Rule, finding: Finding) -> Finding:
+        """As the site chose: an interaction of ours that does not count there is kept, and told to nobody."""
+        outside = self._knowledge.outside
+        if not outside.choices or rule.family != INTERACTION or isinstance(rule, OutsideInteraction):
+            return finding
+        choice = outside.turned_off(finding.medicines)
+        return (
+            finding if choice is None else replace(finding, held=f"The site chose so: {choice.reason} ({choice.row})")
+        )
