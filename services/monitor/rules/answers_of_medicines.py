@@ -45,7 +45,7 @@ def dose(condition: Condition, of: Situation) -> Answer:
     if condition.kind == "no_dose":
         return Answer(condition=condition, holds=not all_known, found=said)
     # what is known is the least that it can be
-    enough = condition.op in (">", ">=") and condition.compares(known) and known > 0
+    enough = condition.op in (">", ">=") and condition.compares(known)
     return Answer(condition=condition, holds=condition.compares(known) if all_known else (enough or None), found=said)
 
 
