@@ -14,8 +14,13 @@ help: ## show the targets
 demo: $(READY) ## a day on a ward, everything on this machine; ONCE=1 ends by itself with a summary
 	$(BIN)/rxvigil demo $(if $(ONCE),--once)
 
-test: $(READY) ## all tests, with a short choice of the fault runs
+test: $(READY) ## all tests, with a short choice of the fault runs; ARGS="-k name" runs only those
+ifdef ARGS
 	$(BIN)/pytest $(ARGS)
+else
+	$(BIN)/pytest tests/unit -n auto --dist loadfile
+	$(BIN)/pytest --ignore tests/unit
+endif
 
 faults: $(READY) ## every fault twice in a row on real processes and real Kafka; report in build/faults.txt (half an hour)
 	$(BIN)/python -m tests.faults $(ARGS)
