@@ -16,8 +16,8 @@ from msgspec import Struct
 
 Kind = Literal[
     "result", "course", "own", "no_result", "old_result", "age", "weight", "kidney", "measure", "with", "without", "beside",
-    "not_beside", "count", "score", "dose", "no_dose", "single", "no_single", "route", "way", "other_way", "also_way", "history",
-    "trait", "sex", "unit", "together", "acting",
+    "not_beside", "count", "score", "dose", "no_dose", "single", "no_single", "route", "way", "other_way", "also_way",
+    "resistant", "history", "trait", "no_trait", "sex", "unit", "together", "acting",
 ]  # fmt: skip
 Comparison = Literal[">=", "<=", ">", "<"]
 Course = Literal["rise", "fall", "change", "ratio", "drop"]
@@ -54,10 +54,12 @@ _FORMS: tuple[tuple[Kind, str], ...] = (
     ("way", r"way (?P<name>[a-z]+)"),
     ("other_way", r"other way (?P<name>[a-z]+)"),
     ("also_way", r"also way (?P<name>[a-z]+)"),
+    ("resistant", rf"resistant{_WITHIN}"),
     ("history", r"history (?P<name>[a-z0-9-]+)"),
     ("sex", r"sex (?P<name>female|male)"),
     ("unit", r"unit (?P<name>.+)"),
     ("trait", r"(?P<name>[a-z_]+)"),
+    ("no_trait", r"(?P<name>[a-z_]+) unknown"),
     ("no_result", rf"{_NAME} unknown{_WITHIN}"),
     ("old_result", rf"{_NAME} older than (?P<span>\d+) (?P<of>h|d)"),
     (
@@ -131,7 +133,7 @@ def _parsed(text: str, names: Names) -> Condition:
     plain = " ".join(text.split())
     for kind, form in _FORMS:
         found = re.fullmatch(form, plain)
-        if found is None or (kind == "trait" and plain not in _TRAITS):
+        if found is None or (kind in ("trait", "no_trait") and found["name"] not in _TRAITS):
             continue
         if kind == "result" and found["name"] in _WITH_UNITS:
             raise ValueError(f"{plain!r}: say the unit: {_WITH_UNITS[found['name']]}")

@@ -108,7 +108,8 @@ class Limit(Statement, frozen=True, kw_only=True):
     """A maximum of the label, or (``contraindicated``) that there is no right dose for whom ``when`` describes.
 
     Empty ``ways`` mean every systemic one, ``indication`` None any. ``graver_from`` is the multiple of ``max`` from which
-    the excess is one severity graver. ``row`` names the row of the data.
+    the excess is one severity graver. ``rounding`` is the part of ``max`` by which a dose may be above it because it is made up
+    to what a syringe or a vial holds. ``row`` names the row of the data.
     """
 
     ingredient: str
@@ -122,7 +123,12 @@ class Limit(Statement, frozen=True, kw_only=True):
     severity: Severity
     graver_from: float | None
     actions: tuple[str, ...]
+    rounding: float = 0.0
     row: str = ""
+
+    def beyond(self, value: float, most: float) -> bool:
+        """Whether a value is more than ``most``, which ``max`` is for this patient, and more than rounding makes of it."""
+        return value > round(most * (1 + self.rounding), 6)
 
 
 class _Step(Statement, frozen=True, kw_only=True):
@@ -140,11 +146,13 @@ class _Step(Statement, frozen=True, kw_only=True):
 
 
 class RenalStep(_Step, frozen=True, kw_only=True):
-    """What the label says of a ``formula`` within ``range``; a ``range`` of None holds on dialysis, as ``when`` says."""
+    """What the label says of a ``formula`` within ``range``; a ``range`` of None holds on dialysis, as ``when`` says. ``problem``
+    is what it shares with another rule that shows the same, where that is not the kidney for this medicine."""
 
     formula: Formula
     range: Range | None
     indication: Indication | None
+    problem: str = ""
 
 
 class HepaticStep(_Step, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ FINDINGS, NUMBERS, LIVER = "dosing/dose_findings.csv", "dosing/dose_numbers.csv"
 FindingKind = Literal[
     "kidney", "kidney-unknown", "liver", "too-much", "contraindicated", "too-often", "given", "unlike-order",
 ]  # fmt: skip
-NumberName = Literal["tenfold", "heaviest", "grace", "divided", "far-below"]
+NumberName = Literal["tenfold", "heaviest", "grace", "divided", "far-below", "early", "early-daily"]
 
 
 class DoseText(Struct, frozen=True, kw_only=True):

@@ -82,6 +82,7 @@ class CaseEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     until: str = ""
     amount: str = ""
     value: float | None = None
+    text: str = ""
     unit: str = ""
     source: str = ""
     id: str = ""

@@ -57,6 +57,7 @@ class LimitRow(_Stated, frozen=True, kw_only=True):
     when: tuple[str, ...] = ()
     indication: Indication | None = None
     graver_from: float | None = None
+    rounding: float | None = None
 
 
 class _StepRow(_Stated, frozen=True, kw_only=True):
@@ -74,6 +75,7 @@ class RenalRow(_StepRow, frozen=True, kw_only=True):
     formula: Formula
     range: str = ""
     indication: Indication | None = None
+    problem: str = ""
 
 
 class HepaticRow(_StepRow, frozen=True, kw_only=True):
@@ -179,11 +181,14 @@ class _Reader:
             raise table.error(
                 row, "graver_from", "a multiple above 1 of the maximum, where something graver than the row is left"
             )
+        if row.rounding is not None and (most is None or not most.per_kg or most.per_hour or not 0 < row.rounding < 1):
+            raise table.error(row, "rounding", "a part of a maximum for each kg, as 0.1 is a tenth; a rate has none")
         return self._sources.made(
             Limit,
             row,
             ways=words(table, row, "ways", Way),
             max=most,
+            rounding=row.rounding or 0.0,
             when=conditions(table, row, "when", self._known.names),
             row=_reference(table, row, "precise", "ways", "form", "kind", "max", "when", "indication"),
         )

@@ -21,7 +21,9 @@ from knowledge.reading.cells import words
 from knowledge.reading.sources import Sources
 from knowledge.reading.tables import StatementRow, Table, read
 
-_UNITS: Mapping[str, str] = {"tenfold": "times", "heaviest": "kg", "grace": "h", "divided": "h", "far-below": "times"}
+_UNITS: Mapping[str, str] = {
+    "tenfold": "times", "heaviest": "kg", "grace": "h", "divided": "h", "far-below": "times", "early": "h", "early-daily": "h",
+}  # fmt: skip
 
 
 class FindingRow(StatementRow, frozen=True, kw_only=True):

@@ -46,5 +46,7 @@ def _longest(rule: WrittenRule) -> int:
     widest = max((len(each) for each in rule.trigger.members), default=WIDTHS["medicine"])
     widths = WIDTHS | {"medicine": min(widest, WIDTHS["medicine"])}
     if rule.missing is not None:
-        widths["missing"] = sum(len(" or ".join(names)) + 2 for names in rule.missing.results) - 2
+        each = [len(" or ".join(names)) for names in rule.missing.results]
+        widths["missing"] = sum(each) + 2 * (len(each) - 1)
+        widths["last"] += max(each) + 1 if len(each) > 1 else 0
     return len(PLACEHOLDER.sub(lambda found: "x" * widths.get(found[1], _VALUE), rule.summary))

@@ -19,11 +19,14 @@ from services.ingest.pipeline import Pipeline
 from services.local.feed import Unit
 from services.local.play import alerts_of, by_patient, engine, fixed, last_states, play, steps
 from services.local.report import Tally
+from services.monitor.canaries.cases import of
+from services.monitor.held import reason_of
 from services.monitor.patient.standing import Standing
 from services.monitor.rules import Rule
-from services.monitor.rules.canary import Canary, CanaryError, read
+from services.monitor.rules.canary import Canary, CanaryError
 from services.monitor.rules.written import Written
-from services.monitor.rules.written.canary import canary_of
+
+__all__ = ["Seen", "faults", "faults_of", "of", "open_alerts", "seen", "standing", "taken"]
 
 AtEnd = Callable[[Sequence[Raw], Knowledge], Sequence[Alert | Standing]]
 _RECEIVED = datetime(2026, 11, 3, tzinfo=UTC)
@@ -34,11 +37,6 @@ class Seen(NamedTuple):
 
     ingredients: frozenset[str]
     analytes: frozenset[str]
-
-
-def of(rule: Rule, knowledge: Knowledge) -> Canary:
-    """The canary of a rule: a written one brings its own, of the others it is a file. Raises ``CanaryError``."""
-    return canary_of(rule.written, knowledge) if isinstance(rule, Written) else read(rule.id)
 
 
 def open_alerts(events: Sequence[Raw], knowledge: Knowledge) -> list[Alert]:
@@ -75,7 +73,7 @@ def standing(events: Sequence[Raw], knowledge: Knowledge) -> list[Standing]:
     found: list[Standing] = []
     for of_patient in taken(events, knowledge):
         after = [step.after for step in steps(of_patient, knowledge) if step.after is not None]
-        found += [each for each in (after[-1].standing.values() if after else ()) if each.held != "grace"]
+        found += [each for each in (after[-1].standing.values() if after else ()) if reason_of(each) != "grace"]
     return found
 
 

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from knowledge.loader import KnowledgeError, load
 from knowledge.model import Knowledge
+from knowledge.reading.explanation import load_explanations
 from services.local import knowledge_facts, knowledge_rows, knowledge_show
 from services.local.imports import beside
 from services.local.knowledge_rows import Counted, Difference
@@ -38,6 +39,7 @@ def check(*, knowledge_dir: Site = "") -> int:
     """
     try:
         version = load(knowledge_dir).version
+        load_explanations()
     except KnowledgeError as error:
         Console(stderr=True).print(Text("fault:", "bold red"), Text(str(error)), soft_wrap=True)
         return service.FAILED

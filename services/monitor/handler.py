@@ -27,7 +27,7 @@ from services.monitor.patient.stored import decode, encode
 from services.monitor.rules.failure import TellFailed, loudly
 from services.streaming.handler import Outcome, Record, Send
 
-TOPICS = (topics.EVENTS, topics.FEEDBACK)
+TOPICS = (topics.EVENTS, topics.FEEDBACK, topics.CANARY_EVENTS)
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -45,8 +45,8 @@ class UndecodableError(ValueError):
 
 
 class MonitorHandler:
-    """Keyed by patient. What a record changes is sent once per record (alerts); a picture at most every few seconds. A synthetic
-    patient has one picture, on a topic of its own, when a record without a value makes it forgotten.
+    """Keyed by patient. What a record changes is sent once per record (alerts); a picture at most every few seconds. What is
+    of a synthetic patient has topics of its own; its one picture comes when a record without a value makes it forgotten.
 
     ``tell_held`` hears of every finding that is newly held back, ``tell_failed`` of every rule that raises; without it such a
     record is refused.
@@ -84,7 +84,7 @@ class MonitorHandler:
             assert state is None or isinstance(state, PatientState)
             if state is not None and record.offset <= state.applied.get(record.topic, -1):
                 continue
-            if record.value is None and is_canary_key(record.key):
+            if record.value is None and record.topic == topics.CANARY_EVENTS:
                 changed[record.key] = None
                 sends.append(pictures.last(record.key, state))
                 continue
@@ -209,7 +209,8 @@ def _decoded(decoder: Callable[[S], T], stored: S) -> T:
 
 
 def _alert_record(alert: Alert) -> Send:
-    return Send(topics.ALERTS, alert.patient_id.encode(), codec.encode(alert), cloudevents.alert_headers(alert))
+    topic = topics.CANARY_ALERTS if is_canary(alert.patient_id) else topics.ALERTS
+    return Send(topic, alert.patient_id.encode(), codec.encode(alert), cloudevents.alert_headers(alert))
 
 
 def _milliseconds(time: datetime) -> int:

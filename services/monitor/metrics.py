@@ -10,7 +10,6 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from schemas import codec, topics
-from schemas.canaries import is_canary_key
 from services.monitor.canaries.metrics import CanaryMetrics
 from services.monitor.held import Reason
 from services.monitor.reload import Reload
@@ -106,12 +105,12 @@ class MonitorMetrics:
         """Count one batch that was delivered whole."""
         now = datetime.now(UTC).timestamp()
         for record in records:
-            if is_canary_key(record.key):
+            if record.topic == topics.CANARY_EVENTS:
                 continue
             self.events.labels(_type(record)).inc()
             self.delay.observe(max(0.0, now - record.timestamp / 1000))
         for send in sends:
-            if send.topic == topics.ALERTS and send.value is not None and not is_canary_key(send.key):
+            if send.topic == topics.ALERTS and send.value is not None:
                 alert = codec.decode_alert(send.value)
                 self.alerts.labels(alert.rule, alert.severity, alert.history[-1].change).inc()
             elif send.topic == topics.DEAD_LETTERS:

@@ -6,6 +6,7 @@ import asyncio
 
 from knowledge.model import Knowledge
 from schemas import topics
+from services.monitor.canaries.prober import Prober
 from services.monitor.handler import TOPICS, MonitorHandler
 from services.monitor.metrics import MonitorMetrics
 from services.monitor.reload import SiteFiles
@@ -51,11 +52,17 @@ async def run(settings: Settings) -> int:
         handler.use(knowledge)
         metrics.observe_knowledge(knowledge.version)
 
+    prober = Prober(
+        settings.brokers, lambda: handler.knowledge, metrics.canaries, system_clock, settings.canary_interval
+    )
+
     async def work(stop: asyncio.Event) -> None:
-        watching = asyncio.create_task(site.watch(use, metrics.observe_reload))
+        beside = [asyncio.create_task(site.watch(use, metrics.observe_reload)), asyncio.create_task(prober.run())]
         try:
             await engine.run(stop, settings.stop_timeout)
         finally:
-            watching.cancel()
+            for task in beside:
+                task.cancel()
+            await asyncio.wait(beside, timeout=settings.stop_timeout / 5)
 
     return await serve(work, http)

@@ -112,6 +112,7 @@ def found() -> Iterator[dict[tuple[str, pd.Timestamp], Seen | None]]:
     seen: dict[tuple[str, pd.Timestamp], Seen | None] = {}
     with pytest.MonkeyPatch.context() as only:
         only.setattr(evaluate, "RULES", (AcuteKidneyInjury(),))
+        only.setattr(evaluate, "written_rules", lambda knowledge: ())
         only.setattr(evaluate, "_last", [])
         for patient, events in by_patient(feed, pipeline, Tally(), lambda letter: None).items():
             state: PatientState | None = None

@@ -116,6 +116,9 @@ class SmallKnowledge:
     def is_systemic(self, route: str, form: str) -> bool:
         return route != "topical"
 
+    def place_of(self, route: str, form: str) -> str | None:
+        return {"topical": "skin", "oral": "body"}.get(route)
+
 
 STATIN = pair("statin")
 SEROTONIN = pair("serotonin", "critical")

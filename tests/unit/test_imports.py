@@ -12,11 +12,13 @@ import pytest
 from knowledge.loader import KnowledgeError, load_from
 from knowledge.model import Knowledge
 from schemas.alerts import Alert
+from services.local import canaries, rule_sheet
 from services.local.imports import beside, command
 from services.local.imports.mapping import BringInError
 from services.local.imports.thesaurus import entries
 from services.monitor.evaluate import index_of, take_event
 from services.monitor.patient.state import PatientState
+from services.monitor.rules.outside_interaction import outside_rules
 from tests.support.clinical import at, order
 
 DDINTER = """DDInterID_A,Drug_A,DDInterID_B,Drug_B,Level
@@ -256,3 +258,11 @@ def test_theirs_beside_ours(ddinter: Path) -> None:
     assert (other.kind, other.theirs) == ("other severity", "info")
     assert other.ours in ("critical", "high")
     assert {each.kind for each in found.values()} >= {"only ours"}  # amoxicillin with warfarin
+
+
+def test_what_counts_is_listed_among_the_rules_and_its_canary_holds(ddinter: Path) -> None:
+    knowledge = chosen(ddinter, "source,ddinter,theirs,r,a")
+    (rule,) = outside_rules(knowledge)
+    assert rule.id in index_of(knowledge).rules
+    assert canaries.faults_of(rule, knowledge) == []
+    assert any(sheet.rule.id == rule.id for sheet in rule_sheet.sheets(knowledge))

@@ -377,6 +377,9 @@ def test_warfarin_with_an_nsaid_goes_by_the_stomach_and_by_what_happened_before(
     assert among("apixaban", "naproxen")["anticoagulant-nsaid"].mechanism.severity == "high"
     # 5,000 units under the skin or a flush cannot be told from treatment by the order
     assert among("heparin", "ketorolac")["heparin-nsaid"].mechanism.severity == "moderate"
+    # into a vein it treats
+    assert graded("heparin-nsaid", "way intravenous", "without proton-pump-inhibitor") == "high"
+    assert graded("heparin-nsaid", "way intravenous") == "moderate"
     falls = "hemoglobin fall >= 2 within 48 h"
     assert graded("heparin-nsaid", falls) == "high"
     assert graded("heparin-nsaid", falls, "hemoglobin < 7") == "critical"

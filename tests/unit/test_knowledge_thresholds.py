@@ -154,7 +154,7 @@ def test_every_step_has_a_medicine_and_a_value_that_can_be() -> None:
 def test_problems_are_those_that_other_rules_name_and_only_the_work_list_waits() -> None:
     assert {step.problem for step in THRESHOLDS.steps} == {
         "", "potassium:high", "potassium:low", "glucose:low", "sodium:high", "sodium:low", "bleeding", "digoxin-toxicity",
-        "lithium-toxicity", "heparin-thrombocytopenia",
+        "lithium-toxicity", "heparin-thrombocytopenia", "metformin:kidney",
     }  # fmt: skip
     assert {step.severity for step in THRESHOLDS.steps if step.grace} == {"moderate"}
 

@@ -47,7 +47,7 @@ def label_names(metric: MetricWrapperBase) -> tuple[str, ...]:
 def services() -> dict[str, CollectorRegistry]:
     """The registry of each service, with one series of each labelled metric: without one it would show no labels."""
     ingest, monitor, notify = IngestMetrics(), MonitorMetrics(), NotifyMetrics()
-    for owner in (ingest, ingest.stream, monitor, monitor.stream, notify):
+    for owner in (ingest, ingest.stream, ingest.sources, monitor, monitor.stream, monitor.canaries, notify):
         for metric in declared(owner):
             if names := label_names(metric):
                 metric.labels(*("example" for _ in names))
@@ -103,7 +103,7 @@ def test_type_and_labels_are_as_the_page_says(name: str) -> None:
 @pytest.mark.parametrize("name", exposed())
 def test_a_name_says_its_unit_as_prometheus_does(name: str) -> None:
     metric = exposed()[name]
-    assert re.fullmatch(r"rxvigil_(stream|ingest|monitor|notify|rule|knowledge)_[a-z_]+", name)
+    assert re.fullmatch(r"rxvigil_(stream|ingest|monitor|notify|rule|knowledge|canary|source)_[a-z_]+", name)
     assert name.endswith("_total") == (metric.type == "counter")
     # base units only, and the unit is the end of the name
     assert not re.search(r"_(ms|millis\w*|micros\w*|minutes?|hours?|kb|kib|mb|mib|percent)(_|$)", name)

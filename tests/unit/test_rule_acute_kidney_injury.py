@@ -46,7 +46,7 @@ class Known(SmallKnowledge):
             "nephrotoxic": {each: member("nephrotoxic", each) for each in ("ibuprofen", "gentamicin", "vancomycin")},
             "renally-cleared": {each: member("renally-cleared", each) for each in ("gabapentin", "vancomycin")},
         }
-        self.diagnoses = Diagnoses(prefixes={("ICD-10", "N186"): frozenset({"ckd5-dialysis"})})
+        self.diagnoses = Diagnoses(prefixes={("ICD-10", "N186"): frozenset({"dialysis-dependent"})})
 
 
 KNOWN: Any = Known()
@@ -355,7 +355,7 @@ def test_it_names_what_harms_and_what_the_kidney_clears() -> None:
         "creatinine >= 4 mg/dL": "no",
         "with nephrotoxic": "yes",
         "dialysis": "unknown",
-        "history ckd5-dialysis": "unknown",
+        "history dialysis-dependent": "unknown",
     }
     assert set(alert.rows) == {"labs/kidney_injury.csv#2,ratio", "labs/kidney_injury_levels.csv#2,rising"}
 

@@ -105,6 +105,16 @@ def test_an_order_against_a_severe_allergy_says_what_why_and_what_to_do() -> Non
         (("amoxicillin", ""), "amoxicillin", "high"),
         (("amoxicillin", "rash"), "amoxicillin", "moderate"),
         (("amoxicillin", "anaphylaxis"), "metformin", None),
+        # a quinolone or a macrolide may cross with its like; how often is not sure
+        (("ciprofloxacin", "anaphylaxis"), "moxifloxacin", "high"),
+        (("ciprofloxacin", "SJS"), "levofloxacin", "critical"),
+        (("ciprofloxacin", "hives"), "levofloxacin", "moderate"),
+        (("ciprofloxacin", "rash"), "levofloxacin", "info"),
+        (("ciprofloxacin", "nausea"), "levofloxacin", None),
+        (("ciprofloxacin", "anaphylaxis"), "azithromycin", None),
+        (("erythromycin", "anaphylaxis"), "azithromycin", "high"),
+        (("erythromycin", "nausea"), "azithromycin", None),
+        (("erythromycin", "anaphylaxis"), "clindamycin", None),
     ],
 )
 @pytest.mark.parametrize("kind", ["allergy", "intolerance"])

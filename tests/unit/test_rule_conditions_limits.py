@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -72,6 +72,8 @@ def test_what_a_course_is_against_is_shown() -> None:
     assert [fact.at for fact in shown.facts] == [at(1), at(2)]
     shown = course("hemoglobin change >= 0.3 within 2 d", 1.0, 0.0, 0.7)
     assert [fact.at for fact in shown.facts] == [at(1), at(2)], "0.7 lies farther from 0 than from 1"
+    shown = course("hemoglobin change >= 0.3 within 2 d", 1.2, 0.0, 0.7)
+    assert [fact.at for fact in shown.facts] == [at(1), at(2)]
     shown = course("hemoglobin change >= 0.3 within 2 d", 0.5, 1.2, 0.0)
     assert [fact.at for fact in shown.facts] == [at(1), at(2)]
 
@@ -97,7 +99,52 @@ def test_a_course_leaves_results_of_the_same_time_out() -> None:
     assert holds("creatinine rise >= 0.3 within 48 h", *both) is None
 
 
+# --- against the patient's own values
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "yes"),
+    [
+        ("creatinine >= 1.5 x previous within 48 h", (1.0, 1.5), True),
+        ("creatinine >= 1.5 x previous within 48 h", (1.0, 1.49), False),
+        ("creatinine >= 1.5 x previous within 48 h", (1.0000001, 1.5), True),  # the rest comes from the arithmetic
+        ("creatinine >= minimum + 0.3 within 48 h", (0.0, 0.5, 0.4), True),
+        ("creatinine >= minimum + 0.3 within 48 h", (0.5, 0.2, 0.5), True),
+        ("creatinine <= maximum - 0.3 within 48 h", (0.5, 0.8, 0.6, 0.5), True),
+        ("creatinine >= median within 7 d", (1.0, 2.0, 3.0, 4.0, 5.0, 3.0), True),
+        ("creatinine >= median within 7 d", (1.0, 2.0, 3.0, 4.0, 5.0, 2.9), False),
+        ("creatinine >= median within 7 d", (0.0, 2.0, 1.0), True),  # of two the middle
+    ],
+)
+def test_what_own_values_say(text: str, values: tuple[float, ...], yes: bool) -> None:
+    assert course(text, *values).holds is yes
+
+
+@pytest.mark.parametrize(("hours", "yes"), [(48, True), (48.1, None)])
+def test_own_values_count_up_to_the_end_of_their_span(hours: float, yes: bool | None) -> None:
+    story = (lab("creatinine", 1.0, 0), lab("creatinine", 1.5, hours))
+    assert holds("creatinine >= 1.5 x previous within 48 h", *story) is yes
+
+
+@pytest.mark.parametrize(
+    ("own", "values", "said_"),
+    [
+        ("minimum", (1.0, 1.5), "minimum 1 mmol/L at 2026-11-02 08:00 UTC"),
+        ("minimum", (1.0, 1.2, 1.5), "minimum 1 at 2026-11-02 08:00 UTC of 2 before it"),
+        ("median", (1.0, 3.0, 2.0, 1.5), "median 2 of 3 before it"),
+    ],
+)
+def test_own_values_are_said(own: str, values: tuple[float, ...], said_: str) -> None:
+    assert course(f"creatinine >= {own} within 7 d", *values).found.split(", ", 1)[1] == said_
+
+
 # --- until when an answer holds
+
+
+def test_a_result_is_old_a_moment_after_its_span() -> None:
+    asked = ask("potassium older than 24 h", lab("potassium", 4.0, 0), lab("sodium", 140.0, 24))
+    assert (asked.holds, asked.until) == (False, at(24) + timedelta(microseconds=1))
+    assert holds("potassium older than 24 h", lab("potassium", 4.0, 0), lab("sodium", 140.0, 24.1)) is True
 
 
 def test_a_result_is_too_old_a_moment_after_its_span() -> None:
@@ -131,6 +178,38 @@ def test_age_in_days(days: int, yes: bool) -> None:
     born = patient(birth_date=(at(0) - timedelta(days=days)).date())
     assert holds("age < 28 days", born) is yes
     assert holds("age < 1 years", born) is True
+
+
+@pytest.mark.parametrize(
+    ("text", "born", "until"),
+    [
+        ("age >= 65 years", date(1961, 11, 3), datetime(2026, 11, 3, tzinfo=UTC)),
+        ("age < 18 years", date(2010, 5, 1), datetime(2028, 5, 1, tzinfo=UTC)),
+        ("age > 65 years", date(1961, 11, 2), datetime(2027, 11, 2, tzinfo=UTC)),  # 65 until 66
+        ("age <= 65 years", date(1961, 11, 2), datetime(2027, 11, 2, tzinfo=UTC)),
+        ("age < 28 days", date(2026, 11, 1), datetime(2026, 11, 29, tzinfo=UTC)),
+        ("age >= 19 years", date(2008, 2, 29), datetime(2027, 3, 1, tzinfo=UTC)),  # no 29th in that year
+        ("age >= 20 years", date(2008, 2, 29), datetime(2028, 2, 29, tzinfo=UTC)),
+        ("age >= 65 years", date(1961, 11, 2), None),  # since today
+        ("age >= 65 years", date(1950, 1, 1), None),
+    ],
+)
+def test_an_age_changes_its_answer_at_a_birthday(text: str, born: date, until: datetime | None) -> None:
+    assert ask(text, patient(-8, birth_date=born)).until == until  # midnight of 2026-11-02
+
+
+@pytest.mark.parametrize(("hours", "yes"), [(24, True), (24.1, None)])
+def test_a_measurement_says_nothing_a_moment_after_its_span(hours: float, yes: bool | None) -> None:
+    slow = Observation(
+        patient_id="p", source="ward", record_id="h", occurred_at=at(0), kind="heart_rate", value=45, unit="/min"
+    )
+    state = after(slow, lab("potassium", 4.0, hours))
+    (asked,) = answers(
+        parsed(["measured heart_rate < 50 /min within 24 h"], NAMES._replace(measures={"heart_rate"})),
+        Situation(state=state, knowledge=KNOWN),
+    )
+    assert asked.holds is yes
+    assert asked.until == (at(24) + timedelta(microseconds=1) if yes else None)
 
 
 def test_each_kidney_estimate_is_its_own() -> None:
@@ -193,6 +272,53 @@ def test_of_single_doses_the_largest_is_said_and_compared() -> None:
     assert ask("single dose > 500 mg", *two, **asked).found == "600 mg"
     unsure = ask("single dose > 500 mg", *two, dosed(None, id="m3"), **asked)
     assert (unsure.holds, unsure.found) == (True, "600 mg")
+
+
+def test_until_the_first_of_those_beside_ends() -> None:
+    two = (order("ibuprofen", 0, end=at(5)), order("diclofenac", 0, end=at(9)))
+    assert ask("with nsaid", order("warfarin", 0), *two, objects=("warfarin",)).until == at(5)
+
+
+def by_name(text: str, *events: AnyEvent, objects: tuple[str, ...] = (), began: datetime | None = None) -> Answer:
+    """With names of ingredients and ways."""
+    names = NAMES._replace(ingredients={"ibuprofen"})
+    state = after(*events)
+    own = [each for each in state.orders.values() if each.record_id in objects]
+    (answer,) = answers(
+        parsed([text], names), Situation(state=state, knowledge=KNOWN, orders=own, objects=own, began=began)
+    )
+    return answer
+
+
+def test_a_medicine_by_its_name() -> None:
+    both: tuple[AnyEvent, ...] = (order("warfarin", 0), order("ibuprofen", 1))
+    beside = by_name("with ingredient ibuprofen", *both, objects=("warfarin",))
+    assert (beside.holds, [fact.record_id for fact in beside.facts]) == (True, ["ibuprofen"])
+    without = by_name("without ingredient ibuprofen", *both, objects=("warfarin",))
+    assert (without.holds, without.facts) == (False, ())
+    assert by_name("without ingredient ibuprofen", both[0], objects=("warfarin",)).holds is True
+
+
+def test_also_is_another_medicine_that_gets_in_so_now() -> None:
+    own, other = order("methotrexate", 0, route="it"), order("cytarabine", 0, route="it")
+    assert by_name("also way intrathecal", own, objects=("methotrexate",)).holds is False
+    assert by_name("also way intrathecal", own, other, objects=("methotrexate",)).holds is True
+    assert by_name("also way oral", own, other, objects=("methotrexate",)).holds is False
+    later = order("cytarabine", 0, route="it", start=at(5))
+    assert by_name("also way intrathecal", own, later, objects=("methotrexate",)).holds is False
+
+
+def test_how_long_a_medicine_has_acted() -> None:
+    def acting(hours: float, began: float | None) -> tuple[bool | None, str, datetime | None]:
+        since = None if began is None else at(began)
+        found = by_name("acting >= 3 d", order("a", 0), lab("potassium", 4.0, hours), objects=("a",), began=since)
+        return found.holds, found.found, found.until
+
+    assert acting(72, 0) == (True, "for 3 days", None)
+    assert acting(36, 0) == (False, "for 1.5 days", at(72))
+    assert acting(12, 0) == (False, "for 0.5 days", at(72))
+    assert acting(12, 36) == (False, "for 0 days", at(108))
+    assert acting(12, None) == (None, "not known since when", None)
 
 
 # --- how often it is asked

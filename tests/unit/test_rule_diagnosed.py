@@ -74,7 +74,7 @@ def test_the_first_diagnosis_and_the_last_taken_back_evaluate_all_that_ask_for_a
 
 def test_what_is_told_of_a_change() -> None:
     change, state = last(METFORMIN, problem(GOUT, 1), problem(DIALYSIS, 2))
-    assert "ckd5-dialysis" in (about(change, KNOWLEDGE) or ())
+    assert "dialysis-dependent" in (about(change, KNOWLEDGE) or ())
     assert about(everything(state, state), KNOWLEDGE) is None
     unchanged, _ = last(METFORMIN, problem(GOUT, 1), order("digoxin", 2))
     assert about(unchanged, KNOWLEDGE) == frozenset()

@@ -310,6 +310,79 @@ def test_paracetamol_of_any_24_hours() -> None:
     assert found(*by_two_ways) == {"acetaminophen:given": "high"}
 
 
+# doses of a schedule may be given an hour early or late, of one a day two hours (ISMP 2011)
+
+
+def enoxaparin(dose: str, *hours: float, often: float | None = 2, **more: Any) -> list[AnyEvent]:
+    """Doses of an order for 80 kg, of whom 160 mg are the 2 mg/kg of a day."""
+    ordered = rx("enoxaparin", dose, often, -0.2, route="subcutaneous", id="syringe", **more)
+    doses = [given("enoxaparin", dose, each, route="subcutaneous", order_id="syringe") for each in hours]
+    return [born(60 * YEAR), weighs(80), ordered, *doses]
+
+
+@pytest.mark.parametrize(
+    ("hours", "severity"),
+    [
+        ((0, 12, 23.9), None),  # six minutes early
+        ((1, 12, 23), None),  # an hour late, an hour early: two days
+        ((1, 12, 22.9), "high"),  # a third dose of one day
+        ((0, 12, 18), "high"),
+        ((0, 12, 22.5, 24), "high"),  # one too many just before the time
+    ],
+)
+def test_a_dose_of_a_schedule_that_is_early_is_of_the_next_day(hours: tuple[float, ...], severity: str | None) -> None:
+    story = enoxaparin("80 mg", *hours)
+    for events in (story, [*story[:3], *reversed(story[3:])]):
+        assert found(*events).get("enoxaparin:given") == severity
+
+
+def test_a_dose_once_a_day_may_be_four_hours_nearer_to_the_last() -> None:
+    assert "enoxaparin:given" not in found(*enoxaparin("120 mg", 0, 20, often=1))
+    assert found(*enoxaparin("120 mg", 0, 19.9, often=1))["enoxaparin:given"] == "high"
+
+
+@pytest.mark.parametrize("more", [{"as_needed": True}, {"often": None}, {"one_time": True}])
+def test_without_a_schedule_a_day_has_24_hours(more: dict[str, Any]) -> None:
+    assert found(*enoxaparin("80 mg", 0, 12, 23.9, **more))["enoxaparin:given"] == "high"
+    assert "enoxaparin:given" not in found(*enoxaparin("80 mg", 0, 12, 24, **more))
+
+
+# doses for each kg are made up to what a syringe holds: up to a tenth more is no finding (own choice)
+@pytest.mark.parametrize(
+    ("kilograms", "severity"),
+    [
+        (78, None),
+        (72.8, None),  # 160.16 mg with a tenth
+        (72.7, "high"),  # 159.94 mg
+        (41, "high"),
+        (40, "critical"),  # twice the label's 80 mg
+    ],
+)
+def test_a_dose_for_each_kg_may_be_rounded(kilograms: float, severity: str | None) -> None:
+    ordered = rx("enoxaparin", "80 mg", 2, route="subcutaneous", id="syringe")
+    adult = [born(60 * YEAR), weighs(kilograms)]
+    assert found(*adult, ordered).get("enoxaparin") == severity
+    doses = [given("enoxaparin", "80 mg", hour, route="subcutaneous") for hour in (1, 13)]
+    assert found(*adult, *doses).get("enoxaparin:given") == severity
+
+
+def test_what_is_not_made_up_to_a_syringe_is_not_rounded() -> None:
+    """Paracetamol of 49 kg: 75 mg/kg are 3675 mg."""
+    assert found(born(60 * YEAR), weighs(49), rx("acetaminophen", "920 mg", 4)) == {"acetaminophen": "high"}
+
+
+def test_the_doses_of_an_order_that_is_too_much_are_its_alert() -> None:
+    """Citalopram 40 mg above 60 years: 20 mg a day, for the work list."""
+    story: list[AnyEvent] = [born(65 * YEAR), rx("citalopram", "40 mg", 1, id="order")]
+    story += [given("citalopram", "40 mg", hours, order_id="order") for hours in (1, 25, 73)]
+    story.append(lab("sodium", 140, 130))
+    alerts = play(*story)[1]
+    assert {(each.subject, each.alert_id) for each in alerts} == {("citalopram", alerts[0].alert_id)}
+    assert [each.status for each in alerts].count("open") == len(alerts)
+    late = play(story[0], *story[2:], story[1])[0]
+    assert [each.subject for each in late.open_alerts.values()] == ["citalopram"]
+
+
 def test_of_what_was_ordered_and_given_one_speaks() -> None:
     ordered = rx("acetaminophen", "1.2 g", 6)
     alerts = open_after(ordered, *paracetamol(1, 5, 9, 13, dose="1.2 g", order_id="acetaminophen"))

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from knowledge.conditions import parsed
 from knowledge.dose import NO_SALT, amount
 from knowledge.loader import load
-from schemas.events import Administration, Dosage, Drug, Ingredient
-from schemas.values import SEVERITIES, Quantity, Severity
+from schemas.events import Administration, Condition, Dosage, Drug, Ingredient
+from schemas.values import SEVERITIES, Coding, Quantity, Severity
 from services.monitor.patient.change import Change
 from services.monitor.patient.order import Order
 from services.monitor.patient.standing import Standing
@@ -223,3 +223,25 @@ def test_when_too_many_are_kept_all_is_made_again(monkeypatch: pytest.MonkeyPatc
     kept_of(orders[2], EVERYTHING)
     assert kept_of(orders[0], EVERYTHING) == {}
     assert len(dosed._kept) == 2
+
+
+def test_a_new_diagnosis_asks_who_reads_its_group() -> None:
+    """K27 is a peptic ulcer; a list of which nobody can say how it differs asks everybody with a history, and one that did not
+    change asks nobody."""
+    rows = {
+        "warfarin": [parsed(["history peptic-ulcer"], NAMES)],
+        "digoxin": [parsed(["history heart-failure"], NAMES._replace(groups={"heart-failure"}))],
+        "lithium": [parsed(["age >= 65 years"], NAMES)],
+    }
+    state = after(order("warfarin"), order("digoxin"), order("lithium"))
+
+    def asked(person: set[str], diagnoses: tuple[Condition, ...] | None) -> set[str]:
+        change = Change(analytes=frozenset(), medicines=False, person=frozenset(person), diagnoses=diagnoses)
+        return Parts(rows, KNOWN, Reads(doses=False)).touched(change, state, KNOWN, "r")
+
+    ulcer, other = Condition(codings=(Coding("ICD-10", "K27"),)), Condition(codings=(Coding("ICD-10", "A00"),))
+    assert asked({"history"}, (ulcer,)) == {"warfarin"}
+    assert asked({"history"}, (other,)) == set()
+    assert asked({"history", "age"}, (ulcer,)) == {"warfarin", "lithium"}
+    assert asked({"history"}, None) == {"warfarin", "digoxin"}
+    assert asked({"age"}, (ulcer,)) == {"lithium"}

@@ -38,7 +38,7 @@ def potassium(value: float, hours: float = -1) -> AnyEvent:
 
 def test_metformin_handed_out_without_an_order_that_is_known() -> None:
     # 76 years, female, by CKD-EPI 2021: 2.0 mg/dL is 25, 1.0 mg/dL is 58 mL/min/1.73 m2
-    assert found(BORN, creatinine(2.0), handed("metformin", 0)) == {"metformin-kidney": "high"}
+    assert found(BORN, creatinine(2.0), handed("metformin", 0)) == {"metformin:kidney": "high"}
     assert found(BORN, creatinine(1.0), handed("metformin", 0)) == {}
 
 

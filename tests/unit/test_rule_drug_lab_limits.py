@@ -45,6 +45,15 @@ def test_no_neutrophils_at_all_are_the_gravest_of_few() -> None:
     assert severity("glucose:low", order("glipizide"), result("glucose", 0, 1)) == "critical"
 
 
+def test_what_is_normal_says_nothing_against_what_is_not() -> None:
+    """Platelets of 20 with warfarin, whatever INR is; INR of 10.5, whatever platelets are."""
+    few = one("bleeding", order("warfarin"), result("INR", 2.5, 1), result("platelets", 20, 1))
+    assert "platelets below 25" in few.summary
+    long = one("bleeding", order("warfarin"), result("platelets", 200, 1), result("INR", 10.5, 1))
+    assert (long.severity, "INR above 10" in long.summary) == ("critical", True)
+    assert one("bleeding", order("warfarin"), result("INR", 10.5, 1)).severity == "critical"
+
+
 def test_each_medicine_is_asked_about_what_acts_beside_it() -> None:
     """Raised potassium counts as high where two raise it together: the first of three acts alone."""
     alone = order("lisinopril", 0, end=at(5))
@@ -68,6 +77,12 @@ def test_a_value_that_came_while_it_acts_counts_however_old() -> None:
     assert severity("potassium:high", *story) == "critical"
     found = finding("potassium:high", *story)
     assert (found.severity, found.until) == ("critical", None)
+
+
+def test_a_lactate_of_yesterday_that_came_with_metformin_still_counts() -> None:
+    """Within 24 hours is of the beginning of metformin here too, where no other step sees it."""
+    later = (order("metformin", 0), result("lactate", 5.1, 1), order("acetaminophen", 30))
+    assert finding("metformin-lactate", *later).severity == "high"
 
 
 def test_what_was_five_and_a_half_waits_no_more() -> None:
@@ -129,7 +144,7 @@ def egfr(creatinine: float) -> float:
 
 
 def test_an_estimate_stands_in_the_summary_without_its_formula() -> None:
-    alert = one("metformin-kidney", man_of_65(), order("metformin"), result("creatinine", 3.0, 1))
+    alert = one("metformin:kidney", man_of_65(), order("metformin"), result("creatinine", 3.0, 1))
     assert alert.summary.startswith(f"eGFR {egfr(3.0):.4g} mL/min/1.73 m2 with metformin: metformin with eGFR below 30")
     assert "eGFR: " in alert.detail
 
@@ -232,7 +247,7 @@ def test_what_begins_now_has_begun() -> None:
         ),
         # eGFR against 60
         (
-            "metformin-kidney",
+            "metformin:kidney",
             (man_of_65(), order("metformin"), result("creatinine", 3.0, 1)),
             1 + ((60 - egfr(3.0)) / 60) / (1 + (60 - egfr(3.0)) / 60),
         ),

@@ -362,6 +362,51 @@ def test_a_supply_for_home_is_mostly_not_taken_in_hospital() -> None:
     assert levels(stay(-1, discharged_at=at(20)), *events, until=25) == {"renin-angiotensin": "moderate"}
 
 
+def test_an_order_from_before_the_stay_is_mostly_not_followed_in_hospital() -> None:
+    home, ward = order("apixaban", -90 * DAY, id="home"), order("apixaban", 0, id="ward")
+    twice, once = {"same-anticoagulant:apixaban": "high"}, {"same-anticoagulant:apixaban": "info"}
+    for events in permutations((stay(-1), home, ward)):
+        assert levels(*events, until=25) == once
+    assert levels(home, ward, until=25) == twice  # no stay is known
+    assert levels(stay(-1), ward, order("apixaban", 2, id="other"), until=27) == twice
+    assert levels(stay(-1), home, order("apixaban", -80 * DAY, id="other"), until=25) == twice
+    # less than a day before it, an order told by days may be of the ward
+    assert levels(stay(-1), order("apixaban", -25.1, id="home"), ward, until=25) == once
+    assert levels(stay(-1), order("apixaban", -25, id="home"), ward, until=25) == twice
+
+
+def test_after_the_discharge_both_may_be_taken() -> None:
+    home, ward = order("apixaban", -90 * DAY, id="home"), order("apixaban", 0, id="ward")
+    state, _ = play(stay(-1), home, ward, until=25)
+    state, alerts = play(stay(30, discharged_at=at(30)), until=31, state=state)
+    assert [(each.subject, each.severity) for each in alerts] == [("same-anticoagulant:apixaban", "high")]
+    # told ahead, it counts from then on
+    state, _ = play(stay(-1, discharged_at=at(30)), home, ward, until=25)
+    assert [each.severity for each in state.open_alerts.values()] == ["info"]
+    assert [each.severity for each in play(until=30, state=state)[1]] == ["high"]
+
+
+def test_an_order_from_before_the_stay_counts_once_a_dose_of_it_is_given_there() -> None:
+    home, ward = order("apixaban", -90 * DAY, id="home"), order("apixaban", 0, id="ward")
+    assert levels(stay(-1), home, ward, dose("apixaban", -2, "home"), until=25) == {
+        "same-anticoagulant:apixaban": "info"
+    }
+    assert levels(stay(-1), home, ward, dose("apixaban", 1, "home"), until=25) == {
+        "same-anticoagulant:apixaban": "high"
+    }
+
+
+def test_what_the_emergency_department_ordered_is_of_the_stay() -> None:
+    """Two days there, then a bed."""
+    first = EncounterRecord(
+        patient_id="p", source="adt", record_id="first", occurred_at=at(-48), status="finished",
+        stay=Stay(encounter_class="emergency", admitted_at=at(-48), discharged_at=at(-1)),
+    )  # fmt: skip
+    early, ward = order("apixaban", -47, id="early"), order("apixaban", 0, id="ward")
+    assert levels(first, stay(-1), early, ward, until=25) == {"same-anticoagulant:apixaban": "high"}
+    assert levels(stay(-1), early, ward, until=25) == {"same-anticoagulant:apixaban": "info"}
+
+
 # --- the life of a finding
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from knowledge.loader import load
 from schemas.events import Administration, AnyEvent, Drug, Ingredient
-from services.monitor.rules.heparin_exposure import Run, dropped, falls, runs
+from services.monitor.rules.heparin_exposure import Run, dropped, falls, runs, timing
 from services.monitor.rules.heparin_platelets import HeparinPlatelets
 from tests.support.alone import alone, now, play
 from tests.support.clinical import at, lab, order
@@ -78,6 +78,16 @@ def test_what_is_held_counts_until_then() -> None:
     assert one.until == at(2 * DAY)
 
 
+def test_what_ended_as_it_began_was_never_had() -> None:
+    stop = order("heparin", 3 * DAY, id="heparin-3", version=2, status="discontinued", route="intravenous")
+    assert had(heparin(3), stop, LATER) == []
+
+
+def test_the_days_are_said_whole() -> None:
+    run = Run(at(0), None, HEPARINS, (), timedelta(days=20, hours=7))
+    assert timing(at(2.5 * DAY), run, KNOWN) == (1, "day 2 of heparin, heparin 20 days before that")
+
+
 def test_a_dose_without_an_order_counts_for_a_day() -> None:
     soon = lab("sodium", 140, 6.5 * DAY)
     (one,) = had(given(5), soon)
@@ -135,6 +145,12 @@ def test_a_second_fall_counts_where_it_had_risen_by_thirty_percent(again: float,
     assert found[0] == (300, 80, 100)
     if count == 2:
         assert found[1] == (again, 80, 80)
+
+
+def test_counts_of_nothing_are_the_lowest() -> None:
+    assert fell((200, 0), (0.5, 4), (0, 5)) == [(200, 0, 0.5)]
+    assert fell((0.8, 0), (0, 5)) == [(0.8, 0, 0)]
+    assert fell((200, 0), (0, 2), (0.9, 6), (0.1, 9)) == [(200, 0, 0), (0.9, 0.1, 0.1)]
 
 
 def test_one_count_is_no_fall_and_no_count_at_all_is_a_whole_one() -> None:

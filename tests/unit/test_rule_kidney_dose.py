@@ -11,6 +11,7 @@ import pytest
 from schemas.events import Procedure
 from schemas.values import Coding
 from services.monitor import evaluate
+from services.monitor.rules.drug_lab import DrugLab
 from services.monitor.rules.kidney_dose import KidneyDose
 from tests.support.clinical import at, order, patient
 from tests.support.doses import FIBRILLATION, THROMBOSIS, creatinine, found, has, open_after, play, rx, weighs
@@ -72,6 +73,29 @@ def test_metformin_goes_by_the_egfr(value: float, severity: str | None) -> None:
     filtered = 142 * (value / 0.9) ** -1.2 * 0.9938**65
     assert (filtered < 30, filtered < 45) == (severity == "high", severity is not None)
     assert found(MAN, creatinine(value, -1), rx("metformin", "500 mg", 2)).get("metformin") == severity
+
+
+# eplerenone: contraindicated up to 30 mL/min; 2.5 mg/dL is 30 exactly
+@pytest.mark.parametrize(("value", "severity"), [(2.49, None), (2.5, "high")])
+def test_eplerenone_is_not_for_a_clearance_of_30(value: float, severity: str | None) -> None:
+    assert found(MAN, WEIGHT, creatinine(value, -1), rx("eplerenone", "25 mg", 1)).get("eplerenone") == severity
+
+
+def test_a_kidney_problem_that_another_rule_shows_is_one_alert(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Metformin goes by an eGFR of 30 and lithium by a clearance of 30 here, and by an eGFR of 30 in the rule of results."""
+    monkeypatch.setattr(evaluate, "RULES", (DrugLab(), KidneyDose()))
+    before = (MAN, WEIGHT, creatinine(2.6, -1))
+    for medicine, subject in (("metformin", "metformin:kidney"), ("lithium", "lithium-toxicity")):
+        alerts = open_after(*before, rx(medicine, "300 mg", 2))
+        assert {each.subject: each.severity for each in alerts.values()} == {subject: "high"}
+        assert found(*before, rx(medicine, "300 mg", 2)) == {subject: "high", medicine: "high"}
+
+
+def test_stage_5_is_no_dialysis() -> None:
+    before = (MAN, WEIGHT, creatinine(5, -1))
+    for code, words in (("N18.5", "eGFR"), ("N18.6", "dialysis"), ("Z99.2", "dialysis")):
+        alert = open_after(*before, has(code), rx("metformin", "500 mg", 2))["metformin"]
+        assert alert.summary.startswith(f"metformin at {words}")
 
 
 # fondaparinux: contraindicated below 30 mL/min

@@ -52,6 +52,22 @@ def test_what_diagnoses_leave_open_is_said_and_less_grave() -> None:
     assert found(has("K72.9"), measured("child_pugh", 5), VALPROATE) == {}
 
 
+# labels: apixaban not in C, edoxaban not in B and C, duloxetine in no chronic liver disease; metformin and atorvastatin from B
+@pytest.mark.parametrize(
+    ("medicine", "by_class"),
+    [
+        ("apixaban", (None, None, "high")),
+        ("edoxaban", (None, "high", "high")),
+        ("duloxetine", ("moderate", "moderate", "moderate")),
+        ("metformin", (None, "moderate", "moderate")),
+        ("atorvastatin", (None, "moderate", "moderate")),
+    ],
+)
+def test_what_the_liver_forbids(medicine: str, by_class: tuple[str | None, ...]) -> None:
+    for points, severity in zip((6, 9, 10), by_class, strict=True):
+        assert found(measured("child_pugh", points), rx(medicine)).get(medicine) == severity
+
+
 def test_nothing_known_of_the_liver_is_no_alert() -> None:
     assert found(VALPROATE) == {}
     assert found(has("I10"), VALPROATE) == {}

@@ -85,5 +85,5 @@ def test_parts_that_are_computed_stand_in_their_place_and_conditions_are_asked_o
     ]  # fmt: skip
     assert first.parts[4].found == "a tracing"
     assert first.said == "5"
-    assert first.parts[0].answers[0] is again.parts[0].answers[0]
+    assert first.parts[3].answers[0] is again.parts[3].answers[0]
     assert weighed("none", state, KNOWN, {}).parts == ()

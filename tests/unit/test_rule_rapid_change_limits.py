@@ -3,12 +3,17 @@ test_rule_rapid_change.py."""
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from knowledge.loader import load
 from schemas.events import AnyEvent
 from schemas.values import Origin
 from services.monitor import evaluate
+from services.monitor.patient.bounds import Need
+from services.monitor.patient.change import Change
+from services.monitor.patient.state import PatientState
 from services.monitor.rules.rapid_change import RapidChange
 from services.monitor.rules.rule import Finding
 from tests.support.clinical import at, order
@@ -79,6 +84,25 @@ def test_a_fall_of_glucose_of_just_so_much() -> None:
     rise = (sodium(125, 0), sodium(138, 20))
     assert severities(glucose(400, 0), glucose(200, 19), *rise) == []
     assert severities(glucose(399, 0), glucose(200, 19), *rise) == ["moderate"]
+
+
+def test_what_is_read_and_what_asks_anew() -> None:
+    """The span of a day from the end of a day, the newest two, and what may have raised it or explains it."""
+    rule = RapidChange()
+    reads = rule.reads(KNOWN)
+    assert reads.analytes["sodium"] == Need(newest=2, within=timedelta(days=2))
+    assert "tolvaptan" in (reads.ingredients or ())
+    assert "spironolactone" not in (reads.ingredients or ()), "it explains a potassium"
+
+    def parts(*analytes: str, state: PatientState) -> set[str]:
+        changed = Change(analytes=frozenset(analytes), person=frozenset(), medicines=False)
+        return set(rule.parts(changed, state, KNOWN))
+
+    calm, risen = (play(sodium(112, 0), sodium(value, 20))[0] for value in (113, 126))
+    assert parts("sodium", state=calm) == {"sodium"}
+    assert parts("glucose", state=calm) == {"sodium"}, "its fall explains a rise"
+    assert parts("potassium", state=calm) == set()
+    assert parts("potassium", state=risen) == {"sodium"}
 
 
 def test_the_records_of_both_results_go_with_it() -> None:

@@ -233,7 +233,7 @@ def test_every_form_of_a_condition_on_the_page_is_read_and_none_is_missing() -> 
     names = Names(
         analytes={analyte.name for analyte in known.analytes.values()},
         properties=known.property_kinds.keys(),
-        groups={"ckd5-dialysis"},
+        groups={"dialysis-dependent"},
         places=get_args(Place),
         ways=get_args(Way),
         ingredients={"lithium", "folic acid"},

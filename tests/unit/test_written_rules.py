@@ -165,6 +165,15 @@ def test_never_and_too_long_ago_are_told_apart() -> None:
     assert "never" not in old.summary + old.detail
 
 
+def test_of_several_results_that_are_missing_the_one_is_named_of_which_least_is_known() -> None:
+    done = [lab(name, 1.0, 10 * DAY, unit="mg/dL") for name in ("creatinine", "ALT")]
+    some = only(play(order("methotrexate", 0), *done, rule="methotrexate-counts", to=200 * DAY))
+    assert some.summary.endswith("first: platelets never known")
+    late = [lab(name, 2.0, 11 * DAY) for name in ("platelets", "white blood cells", "ALT")]
+    all_ = only(play(order("methotrexate", 0), done[0], *late, rule="methotrexate-counts", to=200 * DAY))
+    assert all_.summary.endswith("first: creatinine last 1 mg/dL on 2026-11-12")
+
+
 def test_the_result_closes_it_and_a_cancelled_one_does_not() -> None:
     story = [order("amiodarone", 0), tick(200 * DAY)]
     done = lab("TSH", 2.0, 201 * DAY, id="t")

@@ -54,7 +54,7 @@ class Version(Struct, frozen=True, array_like=True, gc=False):
     An empty ``label`` names no medicine; None is "not said" for ``form``, ``route`` (an empty text: said to be unknown),
     ``dose``, ``start``, ``one_time``, ``replaces``, ``order_id``, ``quantity`` and ``days``; ``end`` counts where
     ``says_end``. ``stopped`` is the time of a stop. ``systemic`` is what form and route mean together. ``precise`` has, by
-    ingredient, the salt or formulation whose doses are its own.
+    ingredient, the salt or formulation whose doses are its own. ``harmed`` is the reason of a stop where it speaks of harm.
     """
 
     precedence: Precedence
@@ -80,6 +80,7 @@ class Version(Struct, frozen=True, array_like=True, gc=False):
     indication: tuple[Coding, ...] | None = None
     protocol: str | None = None
     precise: dict[str, str] = {}
+    harmed: str = ""
 
 
 class Order(Struct, frozen=True, array_like=True, gc=False):

@@ -21,6 +21,7 @@ from services.monitor.patient.versions import told
 Orders = Mapping[str, Order]
 
 _STOPS = frozenset({"discontinued", "returned"})
+_ENDS = frozenset({"discontinued", "held"})
 
 
 def with_prescription(orders: Orders, event: Prescription, day: datetime, knowledge: Knowledge) -> Orders:
@@ -34,6 +35,7 @@ def with_prescription(orders: Orders, event: Prescription, day: datetime, knowle
         replaces=said(event.replaces, ""),
         indication=known_or(event.indication, None),
         protocol=None if (protocol := known_or(event.protocol, None)) is None else protocol[:MAX_TEXT],
+        harmed=_harmed(event, knowledge),
     )
     return with_versions(orders, _blank(event, "prescription"), [version], day, knowledge)
 
@@ -64,6 +66,14 @@ def with_versions(
     if known is None or known.replaces != after.replaces or known.starts != after.starts or known.void != after.void:
         _link(changed, after, known)
     return _kept(changed, key, day)
+
+
+def _harmed(event: Prescription, knowledge: Knowledge) -> str:
+    """The reason of a stop or a hold, where it speaks of harm. No other is kept: no rule asks for it, and most stops have one."""
+    reason = known_or(event.reason, "")
+    if not reason or event.status not in _ENDS or knowledge.transfers.harm_in(reason) is None:
+        return ""
+    return reason[:MAX_TEXT]
 
 
 def label_of(drug: Drug) -> str:

@@ -87,6 +87,7 @@ def _followed(before: Version, by: Version, knowledge: Knowledge) -> Version:
         indication=before.indication if by.indication is None else by.indication,
         protocol=before.protocol if by.protocol is None else by.protocol,
         precise=named.precise,
+        harmed=by.harmed or before.harmed,
     )
 
 

@@ -7,6 +7,7 @@ from services.monitor.rules.allergy import AllergyConflict
 from services.monitor.rules.bleeding import Bleeding
 from services.monitor.rules.corrected_level import CorrectedLevel
 from services.monitor.rules.critical_lab import CriticalLab
+from services.monitor.rules.days_covered import DaysCovered
 from services.monitor.rules.dispensed_otherwise import DispensedOtherwise
 from services.monitor.rules.dose_range import DoseRange
 from services.monitor.rules.drug_interaction import DrugInteraction
@@ -21,10 +22,13 @@ from services.monitor.rules.kidney_dose import KidneyDose
 from services.monitor.rules.liver_dose import LiverDose
 from services.monitor.rules.liver_injury import LiverInjury
 from services.monitor.rules.never_dispensed import NeverDispensed
+from services.monitor.rules.not_continued import NotContinued
 from services.monitor.rules.opioid import Opioid
 from services.monitor.rules.qt import Qt
 from services.monitor.rules.rapid_change import RapidChange
+from services.monitor.rules.restarted_after_harm import RestartedAfterHarm
 from services.monitor.rules.rule import Rule
+from services.monitor.rules.runs_out import LateRefill, StoppedEarly
 from services.monitor.rules.since_given import NoEffect, WorseSinceGiven
 from services.monitor.rules.trend import Trend
 from services.monitor.rules.without_order import WithoutOrder
@@ -56,6 +60,11 @@ RULES: tuple[Rule, ...] = (
     FilledTwice(),
     WorseSinceGiven(),
     NoEffect(),
+    RestartedAfterHarm(),
+    NotContinued(),
+    DaysCovered(),
+    LateRefill(),
+    StoppedEarly(),
 )
 
 __all__ = ["RULES", "Rule"]

@@ -39,7 +39,7 @@ NEPHROTOXIC, CLEARED = "nephrotoxic", "renally-cleared"
 
 _DEPENDS = (
     Condition(text="dialysis", kind="trait", name="dialysis"),
-    Condition(text="history ckd5-dialysis", kind="history", name="ckd5-dialysis"),
+    Condition(text="history dialysis-dependent", kind="history", name="dialysis-dependent"),
 )
 
 REMEMBERED = Need(newest=3, within=timedelta(days=30), most=180)

@@ -67,6 +67,12 @@ def trait(condition: Condition, state: PatientState) -> Answer:
     return Answer(condition=condition, holds=holds, found={True: "yes", False: "no", None: "not known"}[holds])
 
 
+def no_trait(condition: Condition, state: PatientState) -> Answer:
+    """Whether nobody has said it, either way."""
+    holds = _has_trait(condition.name, state)
+    return Answer(condition=condition, holds=holds is None, found={True: "yes", False: "no", None: "not known"}[holds])
+
+
 def _has_trait(name: str, state: PatientState) -> bool | None:
     match name:
         case "pregnant":

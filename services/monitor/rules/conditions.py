@@ -19,6 +19,7 @@ from services.monitor.rules import answers_of_medicines as of_medicines
 from services.monitor.rules import answers_of_person as of_person
 from services.monitor.rules import answers_of_results as of_results
 from services.monitor.rules.answer import Answer, Situation
+from services.monitor.rules.answers_of_isolates import resistant, tests
 from services.monitor.rules.answers_of_medicines import acting_with, daily_mg
 from services.monitor.rules.rule import Reads
 from services.monitor.rules.view import view_of
@@ -83,14 +84,10 @@ def read_by(conditions: Iterable[Condition], knowledge: Knowledge) -> Reads:
     every = False
     for each in conditions:
         match each.kind:
-            case "result" | "course" | "own" | "no_result" | "old_result":
-                # of a course all of its span; two more to fall back on when the newest is cancelled or says nothing
-                # (what is kept is counted from the end of the day, so a span needs a day more)
-                span = timedelta(0)
-                if each.kind in ("course", "own") and each.within is not None:
-                    span = each.within + timedelta(days=1)
-                need = Need(newest=3, within=span)
-                needs[each.name] = needs[each.name].joined(need) if each.name in needs else need
+            case "result" | "course" | "own" | "no_result" | "old_result" | "resistant":
+                need = _need(each)
+                for name in tests(knowledge) if each.kind == "resistant" else (each.name,):
+                    needs[name] = needs.get(name, need).joined(need)
             case "kidney":
                 needs["creatinine"] = needs.get("creatinine", STEADY).joined(STEADY)
                 person |= {"age", "said", "weight", "height"}
@@ -106,11 +103,19 @@ def read_by(conditions: Iterable[Condition], knowledge: Knowledge) -> Reads:
                 person |= {"said", "stay"}
             case "age" | "weight" | "history":
                 person.add(each.kind)
-            case "trait" | "sex":
+            case "trait" | "no_trait" | "sex":
                 person |= {"said", "stay"}
             case _:
                 pass  # asks of the rule's own orders
     return Reads(ingredients=None if every else ingredients, analytes=needs, person=frozenset(person), doses=False)
+
+
+def _need(condition: Condition) -> Need:
+    """Of a course all of its span; two more to fall back on when the newest is cancelled or says nothing (what is kept is counted
+    from the end of the day, so a span needs a day more)."""
+    if condition.within is None or condition.kind not in ("course", "own", "resistant"):
+        return Need(newest=3)
+    return Need(newest=3, within=condition.within + timedelta(days=1))
 
 
 def reads_of(*all_: Reads) -> Reads:
@@ -148,6 +153,13 @@ def _answer(condition: Condition, of: Situation) -> Answer:
     return of_state(condition, of.state) if of_state is not None else _OF_ORDERS[condition.kind](condition, of)
 
 
+def _of_traits(_: Condition, state: PatientState) -> object:
+    return (
+        state.pregnancy, state.lactating, state.goals, state.stays, state.traits, state.procedures,
+        state.clock if state.procedures else None,
+    )  # fmt: skip
+
+
 _RESTS_ON: dict[Kind, Callable[[Condition, PatientState], object]] = {
     "result": lambda condition, state: state.results.get(condition.name),
     "course": lambda condition, state: state.results.get(condition.name),
@@ -160,10 +172,8 @@ _RESTS_ON: dict[Kind, Callable[[Condition, PatientState], object]] = {
     "measure": lambda _, state: state.measures,
     "history": lambda _, state: state.condition_facts,
     "sex": lambda _, state: state.sex,
-    "trait": lambda _, state: (
-        state.pregnancy, state.lactating, state.goals, state.stays, state.traits, state.procedures,
-        state.clock if state.procedures else None,
-    ),
+    "trait": _of_traits,
+    "no_trait": _of_traits,
     "unit": lambda _, state: (state.stays, state.unit),
 }  # fmt: skip
 """Kinds whose answer is the same whichever orders are asked about, with all of the state that it rests on beside the clock."""
@@ -171,14 +181,14 @@ _OF_STATE: dict[Kind, Callable[[Condition, PatientState], Answer]] = {
     "result": of_results.result, "course": of_results.course, "own": of_results.own, "no_result": of_results.no_result,
     "old_result": of_results.old_result, "age": of_person.measured, "weight": of_person.measured,
     "kidney": of_person.measured, "measure": of_person.observed, "sex": of_person.sex, "trait": of_person.trait,
-    "unit": of_person.unit,
+    "no_trait": of_person.no_trait, "unit": of_person.unit,
 }  # fmt: skip
 _OF_ORDERS: dict[Kind, Callable[[Condition, Situation], Answer]] = {
     "with": of_medicines.with_, "without": of_medicines.with_, "beside": of_medicines.beside,
     "not_beside": of_medicines.beside, "count": of_medicines.count, "score": of_medicines.count,
     "dose": of_medicines.dose, "no_dose": of_medicines.dose, "single": of_medicines.single,
     "no_single": of_medicines.single, "route": of_medicines.route, "way": of_medicines.way,
-    "other_way": of_medicines.way, "also_way": of_medicines.also_way, "history": of_person.history,
+    "other_way": of_medicines.way, "also_way": of_medicines.also_way, "resistant": resistant, "history": of_person.history,
     "together": of_medicines.together, "acting": of_medicines.acting,
 }  # fmt: skip
 

@@ -22,9 +22,10 @@ from services.monitor.patient.state import PatientState
 from services.monitor.patient.versions import told, versions_of
 from services.monitor.rules.conditions import earliest
 from services.monitor.rules.evidence import implicate_order
-from services.monitor.rules.handed_out import SUMMARY, handed_out, name_of, order_of
+from services.monitor.rules.handed_out import SUMMARY, handed_out, name_of, order_of, supplies_with_orders
 from services.monitor.rules.rule import Finding, Reads
 from services.monitor.rules.supply_difference import Difference, differences
+from services.monitor.rules.view import view_of
 
 
 class DispensedOtherwise:
@@ -45,12 +46,15 @@ class DispensedOtherwise:
 
     def parts(self, change: Change, state: PatientState, knowledge: Knowledge) -> Collection[str]:
         """The medicines whose order or supply changed."""
-        parts = {each.part for each in state.standing.values() if each.rule == self.id}
-        for supply in state.supplies.values():
-            order = order_of(supply, state, knowledge)
-            if order is not None and not change.ordered.isdisjoint((*supply.ingredients, *order.ingredients)):
-                parts.add(name_of(order))
-        return parts
+        standing = view_of(state, knowledge).parts_of(self.id)
+        if not state.supplies or not change.ordered:
+            return standing
+        changed = (
+            name_of(order)
+            for supply, order in supplies_with_orders(state, knowledge)
+            if order is not None and not change.ordered.isdisjoint((*supply.ingredients, *order.ingredients))
+        )
+        return {*standing, *changed}
 
     def findings(self, state: PatientState, knowledge: Knowledge, part: str) -> Iterable[Finding]:
         """``part`` is the ordered medicine by its ingredients."""

@@ -39,8 +39,9 @@ from services.monitor.rules.view import View
 
 _SUMMARY = 139
 _DAY = timedelta(days=1)
-_ABOVE_ORDERED = 1000.0
-"""Added to the rank: of what was ordered and what was given, the dose given speaks."""
+_APART = 1000.0
+"""Added to the rank of what only a person ends, taken from that of the rest: a grave dose given speaks for its order, and an
+order for the doses that follow from it, so that each of them is no alert of its own."""
 _COUNTS = ("single", "daily", "any_24h")
 
 
@@ -212,17 +213,35 @@ def _beyond(
             value = an_hour(rate, in_unit(view.state, "weight", "kg"), limit.max)
         elif limit.kind in _COUNTS:
             value = dose.much(limit.ingredient, limit.max.unit)
-        if value is not None and value > round(most, 6) and not for_every_day(limit, dose.fact.what, view):
+        if value is not None and limit.beyond(value, most) and not for_every_day(limit, dose.fact.what, view):
             yield (dose,), value, "an hour" if limit.kind == "rate" else "at once"
         if limit.kind == "any_24h":
-            day = [each for each in doses if timedelta(0) <= dose.at - each.at < _DAY]
+            day = [each for each in doses if _within_a_day(each, dose, view)]
             window = [each for each in day if _is_about(limit, each, view)] if len(day) > 1 else []
             known = [
                 (each, much) for each in window if (much := each.much(limit.ingredient, limit.max.unit)) is not None
             ]
             summed = round(sum(much for _, much in known), 6) if len(known) > 1 else 0.0
-            if summed > round(most, 6):
+            if limit.beyond(summed, most):
                 yield tuple(each for each, _ in known), summed, "in 24 hours"
+
+
+def _within_a_day(earlier: _Dose, later: _Dose, view: View) -> bool:
+    """Whether both count in one rolling day. Doses of a schedule are given a little early or late: those of one and the same time
+    of the day may be less than a day apart, and are still those of two days."""
+    apart = later.at - earlier.at
+    if not timedelta(0) <= apart < _DAY:
+        return False
+    return apart < _DAY - min(_may_be_early(earlier, view), _may_be_early(later, view))
+
+
+def _may_be_early(dose: _Dose, view: View) -> timedelta:
+    """By how much a dose of its order may lie nearer to that of a day before; by nothing where no schedule is known."""
+    dosage = dose.order.dose if dose.order is not None else None
+    if dose.order is None or dose.order.one_time or dosage is None or dosage.as_needed or dosage.frequency is None:
+        return timedelta(0)
+    name = "early" if dosage.frequency > 1 else "early-daily"
+    return timedelta(hours=view.knowledge.dose_findings.numbers[name])
 
 
 def _is_about(limit: Limit, dose: _Dose, view: View) -> bool:
@@ -316,6 +335,7 @@ def _finding(ingredient: str, case: _Case, view: View) -> Finding:
     waits = [each.until for each in case.asked if each.until is not None]
     times = ", ".join(said_at(each.at) for each in case.doses)
     why = f" Not known: {'; '.join(case.why)}." if case.why else ""
+    closure = case.severity in ("critical", "high")
     return Finding(
         subject=f"{ingredient}:given",
         severity=case.severity,
@@ -327,12 +347,12 @@ def _finding(ingredient: str, case: _Case, view: View) -> Finding:
         implicated=(*(implicate_dose(each.fact) for each in case.doses), *map(implicate_order, orders.values())),
         citations=tuple(dict.fromkeys(cited)),
         since=last.at,
-        rank=_ABOVE_ORDERED + case.ratio,
+        rank=case.ratio + (_APART if closure else -_APART),
         origins=tuple(each.fact.origin for each in case.doses if each.fact.origin is not None),
         until=min((*waits, last.at + min(ONCE_COUNTS, LAST - last.at))),
         conditions=said(case.asked),
         rows=(case.row.row,) if case.row is not None else ("dosing/dose_numbers.csv#tenfold",),
         medicines=(ingredient,),
         problem=f"{ingredient}:dose",
-        needs_closure=case.severity in ("critical", "high"),
+        needs_closure=closure,
     )

@@ -193,7 +193,7 @@ def _alone(found: _About, view: View) -> Iterator[Case]:
     if once_only and for_every_day(limit, order, view):
         return
     value, span = _value(limit, order, limit.max, view)
-    if value is None or value <= round(found.most, 6):
+    if value is None or not limit.beyond(value, found.most):
         return
     ratio = round(value / found.most, 6)
     severity = limit.severity
@@ -214,7 +214,7 @@ def _beyond(limit: Limit, order: Order, found: _About) -> bool:
     """Whether one dose alone is more than the limit, however often it is taken."""
     assert limit.max is not None
     single = once(order, limit.ingredient, limit.max.unit)
-    return single is not None and found.most is not None and single > found.most
+    return single is not None and found.most is not None and limit.beyond(single, found.most)
 
 
 def _value(limit: Limit, order: Order, most: Amount, view: View) -> tuple[float | None, str]:
@@ -249,10 +249,10 @@ def _together(met: Sequence[_About], view: View) -> Iterator[Case]:
         scheduled = sum(value for value, _ in certain if value)
         possible = sum(value for value, _ in at_all if value)
         many = tuple(each for value, each in at_all if value)
-        if len(many) < 2 or possible <= most:
+        if len(many) < 2 or not limit.beyond(possible, most):
             continue
         asked, why = met[0].asked, met[0].why
-        if scheduled > most:
+        if limit.beyond(scheduled, most):
             ratio = round(scheduled / most, 6)
             severity = limit.severity if met[0].sure else at_most(limit.severity, "moderate")
             if limit.graver_from is not None and ratio >= limit.graver_from:
@@ -290,7 +290,7 @@ def _less_was_given(limit: Limit, most: float, orders: Sequence[Order], view: Vi
     if view.state.clock < _a_day_after(orders):
         return ""
     given = given_in_a_day(limit.ingredient, limit.max.unit, orders, view)
-    if given is None or given > most:
+    if given is None or limit.beyond(given, most):
         return ""
     return f"By the doses given it was {_amount(given, limit.max)} in the last 24 hours."
 

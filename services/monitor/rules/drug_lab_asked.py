@@ -95,7 +95,7 @@ class Asked:
         early = drawn is not None and drawn.early
         severity = step.severity
         if drawn is not None and early:
-            severity = max(severity, drawn.level.early_severity, key=SEVERITIES.index)
+            severity = _said_early(step, drawn.level)
         run = list(self._run(step, of))
         began = max([of.starts, *run[-1:]])
         waits = step.grace if step.grace and not self._was_graver(step, of_problem, of, run) else timedelta(0)
@@ -152,6 +152,14 @@ class Asked:
             if of.ingredient in each.ingredients and SEVERITIES.index(each.severity) < worse and not each.grace
         ]
         return any(self._held_at(each, of, time) for each in graver for time in run)
+
+
+def _said_early(step: Step, level: Level) -> Severity:
+    """How grave a level is that was drawn too soon: where nothing else speaks for harm, it is only said to be so, unless it would
+    have paged."""
+    if len(step.when) == 1 and step.severity != "critical":
+        return "info"
+    return max(step.severity, level.early_severity, key=SEVERITIES.index)
 
 
 def _drawn_as(step: Step, condition: Condition) -> str:

@@ -34,6 +34,7 @@ from services.monitor.rules.conditions import (
     said,
 )
 from services.monitor.rules.evidence import implicate_order
+from services.monitor.rules.in_hospital import leaves_at
 from services.monitor.rules.order_pair import holds, says_any
 from services.monitor.rules.rule import Finding, Reads
 from services.monitor.rules.taken import implicate_dose
@@ -75,8 +76,8 @@ class DuplicateTherapy:
         parts = set(self._several(change.ingredients, state, knowledge))
         for analyte in change.analytes:
             parts.update(self._asking.get(analyte, ()))
-        if change.person and state.supplies:
-            # whether the patient is in hospital decides what a supply for home means
+        if "stay" in change.person:
+            # whether the patient is in hospital decides what is meant by what was ordered or supplied for home
             acting = view_of(state, knowledge).systemic
             parts.update(self._several(acting, state, knowledge))
         return parts
@@ -267,7 +268,11 @@ def _finding(subject: str, pairs: Sequence[_Pair], state: PatientState) -> Findi
         since=first.since,
         rank=len(orders),
         until=earliest(
-            (*(pair.until for pair in pairs), *(answer.until for pair in pairs for answer in pair.judged.asked))
+            (
+                *(pair.until for pair in pairs),
+                *(answer.until for pair in pairs for answer in pair.judged.asked),
+                leaves_at(state) if any(_for_home(pair) for pair in pairs) else None,
+            )
         ),
         origins=tuple(filter(None, (*(order.origin for order in orders), *(dose.origin for dose in given)))),
         conditions=said(asked),
@@ -278,6 +283,11 @@ def _finding(subject: str, pairs: Sequence[_Pair], state: PatientState) -> Findi
         opens=None if given or allowed else first.since + min(of.grace, LAST - first.since),
         needs_closure=bool(given) and severity == "critical",
     )
+
+
+def _for_home(pair: _Pair) -> bool:
+    """Whether it is excused only as long as the patient is in hospital."""
+    return pair.judged.row is not None and "at-home" in pair.judged.row.how
 
 
 def _orders(pairs: Iterable[_Pair]) -> list[Order]:

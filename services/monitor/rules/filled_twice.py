@@ -26,6 +26,7 @@ from services.monitor.rules.evidence import implicate_order
 from services.monitor.rules.handed_out import SUMMARY, handed_out
 from services.monitor.rules.in_hospital import in_hospital, leaves_at
 from services.monitor.rules.rule import Finding, Reads
+from services.monitor.rules.view import view_of
 
 _SEVERAL = 2
 _DUPLICATES = DuplicateTherapy()
@@ -47,11 +48,11 @@ class FilledTwice:
         return dict.fromkeys(citation for row in knowledge.joined.twice.rows for citation in row.citations)
 
     def parts(self, change: Change, state: PatientState, knowledge: Knowledge) -> Collection[str]:
-        parts = {each.part for each in state.standing.values() if each.rule == self.id}
+        standing = view_of(state, knowledge).parts_of(self.id)
         if len(state.supplies) < _SEVERAL:
-            return parts
+            return standing
         supplied = {name for supply in state.supplies.values() for name in supply.ingredients}
-        return parts | (supplied if change.person else supplied & change.ordered)
+        return {*standing, *(supplied if change.person else supplied & change.ordered)}
 
     def findings(self, state: PatientState, knowledge: Knowledge, part: str) -> Iterable[Finding | Obligation]:
         """``part`` is an ingredient. Of a product of several the first speaks, so that it is one problem."""

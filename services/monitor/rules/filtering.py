@@ -26,7 +26,7 @@ Course = Literal["steady", "rising", "falling"]
 _RULES: dict[str, WeightRule] = {"crcl": "by ideal weight", "crcl_actual": "actual"}
 _DEPENDS = (
     Condition(text="dialysis", kind="trait", name="dialysis"),
-    Condition(text="history ckd5-dialysis", kind="history", name="ckd5-dialysis"),
+    Condition(text="history dialysis-dependent", kind="history", name="dialysis-dependent"),
 )
 DIALYSIS = groups_of((_DEPENDS,))
 """The groups of diagnoses by which ``on_dialysis`` answers."""

@@ -33,6 +33,15 @@ def order_of(supply: Order, state: PatientState, knowledge: Knowledge) -> Order 
     return state.orders.get(names.key(supply.source, supply.order_id) or "")
 
 
+def supplies_with_orders(state: PatientState, knowledge: Knowledge) -> Sequence[tuple[Order, Order | None]]:
+    """Every supply, whatever became of it, with the order that it names; kept as long as the orders and supplies are the same."""
+
+    def made() -> Sequence[tuple[Order, Order | None]]:
+        return [(supply, order_of(supply, state, knowledge)) for supply in state.supplies.values()]
+
+    return view_of(state, knowledge).made_of_acting("supplies with orders", made)
+
+
 def shares(one: Order, other: Order) -> bool:
     """Whether they have an ingredient in common."""
     return not set(one.ingredients).isdisjoint(other.ingredients)

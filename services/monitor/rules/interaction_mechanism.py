@@ -31,8 +31,10 @@ from services.monitor.rules.conditions import (
     reads_of,
     said,
 )
+from services.monitor.rules.dosed import kept_of
 from services.monitor.rules.evidence import implicate_order
 from services.monitor.rules.rule import Finding, Reads
+from services.monitor.rules.taken import flushes
 from services.monitor.rules.view import view_of
 
 _NONE: frozenset[str] = frozenset()
@@ -181,7 +183,7 @@ class _Last:
         self._of: dict[tuple[str, ...], tuple[list[Sequence[Order]], _Acting | None]] = {}
         for combination in knowledge.mechanisms.of_one(mechanism, orders.keys()):
             names = combination.ingredients
-            of = [orders[each] for each in names]
+            of = [_treating(orders[each], knowledge) for each in names]
             former = known.get(names)
             same = former is not None and former[0] == of
             self._of[names] = former if former is not None and same else (of, _together(combination, of))
@@ -189,6 +191,20 @@ class _Last:
         self.under: tuple[tuple[Answer, ...], datetime | None] | None = None
         self.found: tuple[Finding, ...] = ()
         self.told: dict[str, tuple[list[_Found], Finding]] = {} if before is None else before.told
+
+
+def _treating(orders: Sequence[Order], knowledge: Knowledge) -> Sequence[Order]:
+    """Without those that only keep a line open; the same list where there are none."""
+    flushing = [each for each in orders if _flushes(each, knowledge)]
+    return [each for each in orders if each not in flushing] if flushing else orders
+
+
+def _flushes(order: Order, knowledge: Knowledge) -> bool:
+    kept = kept_of(order, knowledge)
+    found: bool | None = kept.get(flushes)
+    if found is None:
+        found = kept[flushes] = flushes(order, knowledge)
+    return found
 
 
 def _together(combination: Combination, of: list[Sequence[Order]]) -> _Acting | None:

@@ -189,7 +189,7 @@ def _finding(ingredient: str, cases: Sequence[_Case], newest: Result | None, vie
         conditions=(*_band_said(step, case), *said(asked)),
         rows=(step.row,),
         medicines=(ingredient,),
-        problem=f"{ingredient}:kidney",
+        problem=step.problem or f"{ingredient}:kidney",
         opens=_opens(case, since, view.knowledge),
     )
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from knowledge.joined import NotStarted
+from knowledge.joined import ByMedicine, NotStarted
 from knowledge.model import Knowledge
 from schemas.alerts import Condition as ConditionSaid
 from schemas.values import Citation
@@ -54,23 +54,28 @@ class NeverDispensed:
 
     def parts(self, change: Change, state: PatientState, knowledge: Knowledge) -> Collection[str]:
         """Every medicine that is ordered, where there is anything that one could see it by: whether supplies are known, and
-        whether doses are charted, is asked of all of them together. In hospital only those whose first dose is asked for."""
-        parts = {each.part for each in state.standing.values() if each.rule == self.id}
-        parts |= {each.part for each in state.obligations.values() if each.source == self.id}
+        whether doses are charted, is asked of all of them together. In hospital only those whose first dose is asked for and
+        is not charted."""
+        view = view_of(state, knowledge)
+        parts = {*view.parts_of(self.id), *(each.part for each in state.obligations.values() if each.source == self.id)}
         if not state.supplies and not state.doses:
             return parts
-        view = view_of(state, knowledge)
-        stays = in_hospital(state) and leaves_at(state) is None
-        if not change.person and (stays or not change.ordered):
-            return parts | view.made_of_acting(self.id, lambda: _urgent(view.acting, knowledge))
-        return parts | _by_name(view).keys()
+        if change.person or not in_hospital(state) or leaves_at(state) is not None:
+            return parts | _by_name(view).keys()
+        rows = knowledge.joined.doses
+        of = rows.by_ingredient.keys() if rows.every is None else None
+        urgent = view.made_of_acting(self.id, lambda: _urgent(_by_name(view), rows), of)
+        if urgent:
+            charted = view.made_of(state.doses, self.id, lambda: _Charted(state.doses.values()))
+            parts |= {name for name, (order, since) in urgent.items() if not charted.any_of(order, since)}
+        return parts
 
     def findings(self, state: PatientState, knowledge: Knowledge, part: str) -> Iterable[Finding | Obligation]:
         """``part`` is a medicine by its ingredients."""
         orders = _by_name(view_of(state, knowledge)).get(part)
         if not orders or not (state.supplies or state.doses):
             return
-        order = max(orders, key=lambda each: (each.starts, each.first_seen, each.source, each.record_id))
+        order = _newest(orders)
         if order.dose is not None and order.dose.as_needed:
             return
         if in_hospital(state):
@@ -95,14 +100,45 @@ def _by_name(view: View) -> Mapping[str, Sequence[Order]]:
     return view.made_of_acting("ordered by name", made)
 
 
-def _urgent(orders: Sequence[Order], knowledge: Knowledge) -> frozenset[str]:
-    """The medicines whose first dose is asked for."""
-    rows = knowledge.joined.doses
-    return frozenset(
-        name_of(order)
-        for order in orders
-        if order.kind == "prescription" and order.ingredients and rows.of(order.ingredients) is not None
-    )
+def _newest(orders: Sequence[Order]) -> Order:
+    return max(orders, key=lambda each: (each.starts, each.first_seen, each.source, each.record_id))
+
+
+def _urgent(
+    ordered: Mapping[str, Sequence[Order]], rows: ByMedicine[NotStarted]
+) -> Mapping[str, tuple[Order, datetime]]:
+    """The medicines whose first dose is asked for: the order, and since when a dose is one of it."""
+    found: dict[str, tuple[Order, datetime]] = {}
+    for name, orders in ordered.items():
+        row = rows.of(orders[0].ingredients)
+        if row is not None:
+            order = _newest(orders)
+            found[name] = (order, earlier(_starts(order), row.wait))
+    return found
+
+
+def _starts(order: Order) -> datetime:
+    return max(order.starts, order.first_seen)
+
+
+class _Charted:
+    """Doses, given or not: of which orders, and the newest of each ingredient."""
+
+    def __init__(self, doses: Iterable[Fact[Given]]) -> None:
+        self._orders: set[str] = set()
+        self._newest: dict[str, datetime] = {}
+        for dose in doses:
+            if not dose.void:
+                self._orders.add(dose.what.order_id)
+                for name in dose.what.ingredients:
+                    self._newest[name] = max(self._newest.get(name, dose.at), dose.at)
+
+    def any_of(self, order: Order, since: datetime) -> bool:
+        """Whether a dose of the order is charted, or one of the medicine since then: somebody has decided about it."""
+        newest = self._newest
+        return order.record_id in self._orders or any(
+            name in newest and newest[name] >= since for name in order.ingredients
+        )
 
 
 def _not_supplied(
@@ -112,7 +148,7 @@ def _not_supplied(
     since = for_home_since(order, state)
     if row is None or since is None or order.one_time or not any(handed_out(state)):
         return
-    if _was_supplied(order, since, row, state, knowledge) or _any_given(order, since, state):
+    if _was_supplied(order, since, row, state, knowledge) or _Charted(state.doses.values()).any_of(order, since):
         return
     due = later(since, row.wait)
     if state.clock < due:
@@ -140,20 +176,12 @@ def _was_supplied(order: Order, since: datetime, row: NotStarted, state: Patient
     )
 
 
-def _any_given(order: Order, since: datetime, state: PatientState) -> bool:
-    """Whether a dose of the order was charted, or one of the medicine since then, given or not: somebody has decided about it."""
-    return any(
-        not dose.void and (dose.what.order_id == order.record_id or (dose.at >= since and _is_of(dose, order)))
-        for dose in state.doses.values()
-    )
-
-
 def _not_given(
     rule: str, order: Order, state: PatientState, knowledge: Knowledge, part: str
 ) -> Iterator[Finding | Obligation]:
     row = knowledge.joined.doses.of(order.ingredients)
-    starts = max(order.starts, order.first_seen)
-    if row is None or _any_given(order, earlier(starts, row.wait), state):
+    starts = _starts(order)
+    if row is None or _Charted(state.doses.values()).any_of(order, earlier(starts, row.wait)):
         return
     due = later(starts, _until_next(order) + row.wait)
     if state.clock < due:

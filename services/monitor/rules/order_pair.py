@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from knowledge.duplicate import How, says
 from knowledge.model import Knowledge
 from services.monitor.patient.bounds import ONCE_COUNTS
-from services.monitor.patient.known import known_or
 from services.monitor.patient.order import Order
 from services.monitor.patient.state import PatientState
+from services.monitor.rules.in_hospital import in_hospital, left_at_home
 
 _INJECTED = ("intravenous", "subcutaneous", "intramuscular", "epidural", "intrathecal")
-_IN_HOSPITAL = ("inpatient", "emergency")
 
 
 def holds(how: Sequence[How], one: Order, other: Order, state: PatientState, knowledge: Knowledge) -> bool:
@@ -45,7 +44,7 @@ def _holds(how: How, one: Order, other: Order, state: PatientState, knowledge: K
         case "refill":
             return all(order.kind == "dispensing" for order in both) and _same_label(one, other)
         case "at-home":
-            return one.kind != other.kind and _in_hospital(state)
+            return in_hospital(state) and _one_for_home(one, other, state)
 
 
 def _once(order: Order) -> bool:
@@ -70,9 +69,6 @@ def _same_label(one: Order, other: Order) -> bool:
     return one.label.casefold() == other.label.casefold()
 
 
-def _in_hospital(state: PatientState) -> bool:
-    stay = state.stay
-    if stay is None or known_or(stay.encounter_class, "") not in _IN_HOSPITAL:
-        return False
-    discharged = known_or(stay.discharged_at, None)
-    return discharged is None or discharged > state.clock
+def _one_for_home(one: Order, other: Order, state: PatientState) -> bool:
+    """A supply beside an order, or an order from before the stay beside one of it."""
+    return one.kind != other.kind or left_at_home(one, state) != left_at_home(other, state)

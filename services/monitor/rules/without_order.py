@@ -20,8 +20,9 @@ from services.monitor.patient.order import Order
 from services.monitor.patient.state import PatientState
 from services.monitor.rules.conditions import earliest
 from services.monitor.rules.evidence import implicate_order
-from services.monitor.rules.handed_out import SUMMARY, handed_out, name_of, order_of, shares
+from services.monitor.rules.handed_out import SUMMARY, handed_out, name_of, order_of, shares, supplies_with_orders
 from services.monitor.rules.rule import Finding, Reads
+from services.monitor.rules.view import view_of
 
 
 class WithoutOrder:
@@ -42,12 +43,19 @@ class WithoutOrder:
         return dict.fromkeys(citation for row in rows for citation in row.citations)
 
     def parts(self, change: Change, state: PatientState, knowledge: Knowledge) -> Collection[str]:
-        """Every medicine of which a supply names no order that is known: one supply that does may be news for all of them."""
-        standing = {each.part for each in state.standing.values() if each.rule == self.id}
+        """The medicines of which a supply names no order that is known, and that changed. A supply that does name one, and
+        changed, may be news for all of them."""
+        standing = view_of(state, knowledge).parts_of(self.id)
         if not state.supplies:
             return standing
-        alone = (supply for supply in handed_out(state) if order_of(supply, state, knowledge) is None)
-        return standing.union(filter(None, map(name_of, alone)))
+        supplies = supplies_with_orders(state, knowledge)
+        named = [(supply, order) for supply, order in supplies if order is not None]
+        if not named or len(named) == len(supplies):
+            return standing
+        alone = (supply for supply, order in supplies if order is None)
+        if not any(_touches(change, *each) for each in named):
+            alone = (supply for supply in alone if _touches(change, supply))
+        return {*standing, *filter(None, map(name_of, alone))}
 
     def findings(self, state: PatientState, knowledge: Knowledge, part: str) -> Iterable[Finding]:
         """``part`` is a medicine by its ingredients."""
@@ -58,6 +66,11 @@ class WithoutOrder:
         wrong = list(_wrong(supplies, row, state, knowledge))
         if wrong:
             yield _finding(part, sorted(wrong, key=lambda each: each.supply.first_seen), row, knowledge)
+
+
+def _touches(change: Change, *medicines: Order) -> bool:
+    """Whether one of them may have changed; of one without a known ingredient nobody knows."""
+    return any(not each.ingredients or not change.ordered.isdisjoint(each.ingredients) for each in medicines)
 
 
 class _Wrong(NamedTuple):

@@ -50,8 +50,9 @@ def _patient(who: CasePatient) -> Iterator[Sent]:
     first = PRESENT - _FIRST
     said: dict[str, Any] = {}
     if who.age is not None:
-        # half a year past the birthday
-        said["birth_date"] = f"{PRESENT - timedelta(days=who.age * 365.25 + 182):%Y-%m-%d}"
+        # half a year past the birthday, but an infant is as old as is said
+        past = 182 if who.age >= 1 else 0
+        said["birth_date"] = f"{PRESENT - timedelta(days=who.age * 365.25 + past):%Y-%m-%d}"
     if who.sex:
         said["sex"] = who.sex
     if who.pregnant is not None:
@@ -134,9 +135,8 @@ def _of_result(each: CaseEvent, time: datetime, name: str, knowledge: Knowledge)
     said = {
         "status": "final",
         "codings": [{"system": "LOINC", "code": code, "display": each.result}],
-        "value": each.value,
         "unit": each.unit or knowledge.analytes[code].unit,
-    }
+    } | ({"text": each.text} if each.text else {"value": each.value})
     return _sent("lab_result", time, name, said, each.source)
 
 

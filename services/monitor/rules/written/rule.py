@@ -188,7 +188,7 @@ def _since(of: About, found: Sequence[Answer], late: Sequence[Due], state: Patie
         match each.condition.kind:
             case "acting" if each.condition.op == ">=":
                 times.append(later(of.began, timedelta(days=each.condition.value)))
-            case "result" | "course" | "own":
+            case "result" | "course" | "own" | "resistant":
                 times += [fact.at for fact in each.facts]
             case "no_result" | "old_result" if each.facts and each.condition.within is not None:
                 times.append(later(each.facts[-1].at, each.condition.within))

@@ -76,9 +76,11 @@ class Texts:
         longest = min(self.late, key=lambda each: (each.last is not None, each.at), default=None)
         if longest is None:
             return ""
+        # where several are missing, a value alone does not say of what it is
+        which = f"{' or '.join(longest.names)} " if len(self.late) > 1 else ""
         if longest.last is None:
-            return "never known"
-        return f"last {value_of(longest.last)} on {longest.last.at:%Y-%m-%d}"
+            return f"{which}never known"
+        return f"{which}last {value_of(longest.last)} on {longest.last.at:%Y-%m-%d}"
 
     def due(self) -> str:
         return said_at(min(each.at for each in self.late)) if self.late else ""

@@ -1,0 +1,1 @@
+"""The rules' canaries in the running system: synthetic patients go the way of all patients, and what comes back is compared."""
