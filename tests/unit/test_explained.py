@@ -117,6 +117,20 @@ def test_the_alerts_own_sentence_is_told_in_its_language_and_nothing_twice() -> 
     assert plain.ask == " ".join((EN.words.told, EN.families["kidney injury"].ask, EN.words.keep))
 
 
+@pytest.mark.parametrize(
+    "own",
+    [
+        "codeine can harm. Please give no more of it until you have called the doctor.",
+        "Do not take the medicine until they have answered.",
+        "Your blood sugar was very high. Keep taking your medicines as agreed.",
+    ],
+)
+def test_what_the_own_sentence_says_of_taking_it_is_not_contradicted(own: str) -> None:
+    said = in_english(kidney(patient_explanation=own))
+    assert said.why == own[:1].upper() + own[1:]
+    assert EN.words.keep not in said.ask
+
+
 def test_what_a_problem_means_stands_for_the_words_of_the_family() -> None:
     one = alert("critical", patient_explanation="")
     assert in_english(one).why == EN.problems["potassium:high"].why

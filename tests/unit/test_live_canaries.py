@@ -113,12 +113,12 @@ def test_the_silent_side_is_not_taken_for_the_one_that_fires_nor_the_reverse(rul
         assert fault(under_way, found)
 
 
-@pytest.mark.parametrize("days", [0, 1, 59, 366, 1095, 1461])
+@pytest.mark.parametrize("days", [1, 366, 1155])
 def test_a_case_holds_on_whatever_day_it_is_played(days: int) -> None:
-    now = NOW + timedelta(days=days, hours=days % 24)
+    now, system = NOW + timedelta(days=days, hours=days % 24), System()
     for rule in RULES.values():
         for case in cases_of(rule, load()):
-            under_way, found = played(case, now=now)
+            under_way, found = played(case, system, now=now)
             assert fault(under_way, found) == "", (rule.id, case.side)
 
 

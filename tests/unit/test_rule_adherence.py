@@ -94,7 +94,9 @@ def test_another_of_the_group_covers_and_another_group_does_not() -> None:
 
 
 def test_what_was_left_over_counts() -> None:
-    assert found(DaysCovered(), ordered("atorvastatin"), *supplies("atorvastatin", 0, 22, 44, 66), by_midnight(130)) == {}
+    assert (
+        found(DaysCovered(), ordered("atorvastatin"), *supplies("atorvastatin", 0, 22, 44, 66), by_midnight(130)) == {}
+    )
 
 
 def test_days_in_hospital_and_days_after_a_stop_do_not_count() -> None:
@@ -112,7 +114,11 @@ def test_days_in_hospital_and_days_after_a_stop_do_not_count() -> None:
 
 def test_supplies_that_catch_up_end_it() -> None:
     # 65 % on day 92; handed out in time from then on: 60 + x of 92 + x is 80 % with x = 68
-    story = [ordered("atorvastatin"), *supplies("atorvastatin", 0, 52), handed("atorvastatin", 92 * DAY, days_supply=90)]
+    story = [
+        ordered("atorvastatin"),
+        *supplies("atorvastatin", 0, 52),
+        handed("atorvastatin", 92 * DAY, days_supply=90),
+    ]
     assert found(DaysCovered(), *story, by_midnight(160, -1)) == {"statin": "moderate"}
     assert found(DaysCovered(), *story, by_midnight(160)) == {}
 
@@ -239,4 +245,3 @@ def test_it_survives_being_stored_and_comes_once_though_nothing_ran_meanwhile(ru
 def running(rule: Rule, *events: AnyEvent) -> Iterator[PatientState]:
     with alone(rule):
         yield play(*events)[0]
-

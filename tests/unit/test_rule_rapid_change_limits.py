@@ -3,7 +3,9 @@ test_rule_rapid_change.py."""
 
 from __future__ import annotations
 
+import csv
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -109,3 +111,16 @@ def test_the_records_of_both_results_go_with_it() -> None:
     one, other = Origin("lab", 0, 1, 0), Origin("lab", 0, 2, 0)
     assert finding(sodium(112, 0, origin=one), sodium(126, 20, origin=other)).origins == (other, one)
     assert finding(sodium(112, 0), sodium(126, 20)).origins == ()
+
+
+def test_it_cites_what_it_says_of_a_rise_and_no_other_direction() -> None:
+    """The sources of its rows and of the medicines that explain a rise; ``explained_by.csv`` has more for high and low."""
+
+    def sources(name: str, **only: str) -> set[str]:
+        with (Path("knowledge/labs") / name).open(newline="") as file:
+            rows = [row for row in csv.DictReader(file) if only.items() <= row.items()]
+        return {source for row in rows for source in row["sources"].split("|")}
+
+    cited = {each.id for each in RapidChange().citations(KNOWN)}
+    assert cited == sources("critical_changes.csv") | sources("explained_by.csv", direction="rise")
+    assert not sources("explained_by.csv", direction="low") <= cited

@@ -1,5 +1,5 @@
-"""Medicines of home about which nobody decides, and those that come back after they harmed. 24 hours are those of a guideline; the
-others are our own, typed again."""
+"""Medicines of home about which nobody decides, and those that come back after they harmed. 24 hours are those of a guideline,
+the others are our own, typed again."""
 
 from __future__ import annotations
 

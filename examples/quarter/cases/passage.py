@@ -189,18 +189,19 @@ def no_naloxone(p: Person, n: int) -> Told:
 @problem("opportunity", "no statin after a heart attack")
 def no_statin(p: Person, n: int) -> Told:
     p.be(63)
-    day = at_home(p, [("I25.2", "old myocardial infarction")])
+    at_home(p, [("I25.2", "old myocardial infarction")])
     p.takes("aspirin", -60)
     p.takes("metoprolol", -60)
-    return Told(("statin", "aspirin"), day)
+    # since which day the list of medicines is known, and has none
+    return Told(("statin", "aspirin"), -60)
 
 
 @problem("opportunity", "no anticoagulant in atrial fibrillation at 78")
 def no_anticoagulant(p: Person, n: int) -> Told:
     p.be(78)
-    day = at_home(p, [("I48.91", "atrial fibrillation"), ("I10", "hypertension")])
+    at_home(p, [("I48.91", "atrial fibrillation"), ("I10", "hypertension")])
     p.takes("bisoprolol", -60)
-    return Told(("anticoag", "fibrillation"), day)
+    return Told(("anticoag", "fibrillation"), -60)
 
 
 @lookalike("opportunity", "protected")

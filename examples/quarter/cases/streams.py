@@ -140,7 +140,7 @@ def gaps(p: Person, n: int) -> Told:
     # 30 days each 52: 58 % covered
     for day in range(-150, 80, 52):
         p.fill(drug, day + 0.1, order=order)
-    return Told((drug, "adherence", "days-covered"), -120)
+    return Told((drug.split()[0], "adherence", "days-covered"), -120)
 
 
 @problem("adherence", "stopped early: no supply any more")
@@ -150,7 +150,7 @@ def ended_early(p: Person, n: int) -> Told:
     order = p.order(drug, -150, setting="outpatient")
     for day in (-150, -121, -92, -63, -34):
         p.fill(drug, day + 0.1, order=order)
-    return Told((drug, "adherence", "days-covered"), -4)
+    return Told((drug.split()[0], "adherence", "days-covered"), -4)
 
 
 @problem("adherence", "no supply after the stay in hospital")
@@ -166,7 +166,7 @@ def after_the_stay(p: Person, n: int) -> Told:
     p.order(drug, 20.5)
     p.panel(21.3)
     p.discharge(26.4)
-    return Told((drug, "adherence", "days-covered"), 33)
+    return Told((drug.split()[0], "adherence", "days-covered"), 33)
 
 
 @problem("adherence", "collected and not taken", hidden="what happens at home is not in the data")

@@ -45,7 +45,7 @@ class Taken(NamedTuple):
 
 
 class Share(NamedTuple):
-    """Of the days from ``first``, that of the first fill, through the day asked about: how many should have been and were covered."""
+    """Of the days from ``first``, that of the first fill, through the day asked about: how many count, and were covered."""
 
     first: int
     days: int
