@@ -51,7 +51,7 @@ async def job_load(broker: Broker, count: int, patients: int, *, topic: str = ""
 
 async def make_monitor_topics(broker: Broker) -> None:
     """The monitor's own topics; alerts get the broker's time stamp."""
-    made = (topics.EVENTS, topics.FEEDBACK, topics.PICTURES, topics.DEAD_LETTERS)
+    made = (topics.EVENTS, topics.FEEDBACK, topics.CANARY_EVENTS, topics.PICTURES, topics.DEAD_LETTERS)
     await broker.make({name: {} for name in made} | {topics.ALERTS: STAMPED})
 
 

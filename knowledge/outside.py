@@ -123,5 +123,5 @@ class Outside:
     def _nearest(self, pair: Pair) -> Choice | None:
         of, other = (self._properties_of.get(each, frozenset()) for each in pair)
         found = [each for each in self._near if each.covers(pair, of, other)]
-        rows = [each for each in found if each.scope == "row"]
-        return (rows or found or [None])[-1]
+        nearest = [each for each in found if each.scope == "row"] or found
+        return nearest[-1] if nearest else None

@@ -22,6 +22,7 @@ REASONS: dict[str, str] = {
     "unknown_type": "the event's type is none that the schemas name",
     "schema": "a field is missing, has the wrong type or is not in the schema",
     "mapping": "a row lacks what the mapping file requires, or a cell cannot be read as it says",
+    "reserved_patient": "the patient id is reserved for synthetic patients, or is not and came on their topic",
     "ingest_error": "ingest failed on this record",
     "undecodable_event": "a canonical event could not be read",
     "rule_error": "the monitor failed on this event",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _SAME = (
     ("oral", "orally", "by mouth", "po", "p.o."),
@@ -15,6 +16,7 @@ _SAME = (
 """Ways to write one route. One that is not here is said twice, and never left out."""
 
 
+@lru_cache(maxsize=10_000)
 def route_named(instruction: str, route: str) -> bool:
     """Whether ``instruction`` has ``route`` as words of its own, or another way to write it: ``4 mg intravenously`` names
     ``IV``. False without a route."""

@@ -16,6 +16,12 @@ PATIENTS = "hospital.patients"
 MESSAGES = "hospital.messages"
 SOURCES = (PRESCRIPTIONS, DISPENSINGS, LAB_RESULTS, PATIENTS, MESSAGES)
 
+CANARIES = "canary.inputs"
+"""Synthetic patients come here and nowhere else, and nobody else does."""
+CANARY_EVENTS = "canary.events"
+CANARY_ALERTS = "canary.alerts"
+CANARY_PICTURES = "canary.pictures"
+
 DEAD_LETTERS = "ingest.dead-letters"
 EVENTS = "medication.events"
 ALERTS = "medication.alerts"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from schemas.canaries import is_canary, is_canary_key
 from schemas.cloudevents import event_headers
 from schemas.codec import encode
 from schemas.dead_letters import DeadLetter
 from schemas.events import Event
-from schemas.topics import DEAD_LETTERS, EVENTS, MAX_RECORD_BYTES
+from schemas.topics import CANARIES, CANARY_EVENTS, DEAD_LETTERS, EVENTS, MAX_RECORD_BYTES
 from schemas.values import Origin, broker_time
 from services.ingest.formats import Refusal
 from services.ingest.pipeline import Pipeline, Taken, dead_letter
@@ -21,7 +22,8 @@ Watch = Callable[[Record, Taken], None]
 
 class IngestHandler:
     """A ``services.streaming.handler.Handler``. Events go out keyed by patient id in the order of their records, so one
-    patient has one order; a dead letter keeps its record's key. Repeating a record sends the same event ids again."""
+    patient has one order; a dead letter keeps its record's key. Repeating a record sends the same event ids again. A synthetic
+    patient is forgotten by a record without a value, which is passed on from its topic and from no other."""
 
     def __init__(self, pipeline: Pipeline, clock: Clock, watch: Watch = lambda record, taken: None) -> None:
         self._pipeline = pipeline
@@ -34,6 +36,9 @@ class IngestHandler:
     def handle(self, records: Sequence[Record], states: Mapping[bytes, object | None]) -> Outcome:
         sends: list[Send] = []
         for record in records:
+            if record.topic == CANARIES and record.value is None and is_canary_key(record.key):
+                sends.append(Send(CANARY_EVENTS, record.key, None))
+                continue
             taken = self._pipeline.take(record.value, origin_of(record))
             sends += [self._event_send(event, record) for event in taken.events]
             sends += [letter_send(letter, record.key) for letter in taken.refused]
@@ -68,7 +73,8 @@ def origin_of(record: Record) -> Origin:
 
 
 def event_send(event: Event) -> Send:
-    return Send(EVENTS, event.patient_id.encode(), encode(event), event_headers(event))
+    topic = CANARY_EVENTS if is_canary(event.patient_id) else EVENTS
+    return Send(topic, event.patient_id.encode(), encode(event), event_headers(event))
 
 
 def letter_send(letter: DeadLetter, key: bytes | None) -> Send:

@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from schemas.events import Administration, Dispensing, Event, LabResult, Prescription
+from schemas.topics import CANARIES
 from services.ingest.pipeline import Taken
+from services.ingest.sources import Silence, Sources
 from services.streaming.handler import Record, Send
 from services.streaming.metrics import StreamMetrics
 
@@ -16,11 +18,12 @@ _SECONDS = (0.005, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100)
 
 
 class IngestMetrics:
-    """On a registry of its own, with the engine's metrics beside."""
+    """On a registry of its own, with the engine's metrics beside. Of synthetic patients only events and refusals are counted."""
 
-    def __init__(self) -> None:
+    def __init__(self, silence: Silence = Silence()) -> None:  # noqa: B008 - a tuple
         self.registry = CollectorRegistry()
         self.stream = StreamMetrics(self.registry)
+        self.sources = Sources(self.registry, silence)
         self.events = Counter(
             "rxvigil_ingest_events_total",
             "Canonical events, by source topic and event type",
@@ -79,6 +82,9 @@ class IngestMetrics:
         """Count what one record came to; again when its batch is repeated."""
         for event in taken.events:
             self.events.labels(record.topic, event.__struct_config__.tag).inc()
+            if record.topic == CANARIES:
+                continue
+            self.sources.heard(event, record.timestamp / 1000)
             if (resolution := resolution_of(event)) is not None:
                 self.drugs.labels(resolution).inc()
             if isinstance(event, Prescription | Dispensing) and event.dosage.remark:

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from knowledge.loader import Knowledge
 from schemas import identity
+from schemas.canaries import PREFIX, is_canary
 from schemas.dead_letters import DeadLetter
 from schemas.events import (
     Administration,
@@ -28,7 +29,7 @@ from schemas.events import (
     Prescription,
     Specimen,
 )
-from schemas.topics import MAX_RECORD_BYTES
+from schemas.topics import CANARIES, MAX_RECORD_BYTES
 from schemas.values import Origin
 from services.ingest.formats import End, Ignored, Item, Refusal, record
 from services.ingest.terminology import labs
@@ -84,6 +85,8 @@ class Pipeline:
         return self._canonical(event, origin, self._clock())
 
     def _put(self, taken: Taken, end: End, original: bytes, origin: Origin, now: datetime) -> None:
+        if isinstance(end, Event):
+            end = _of_its_topic(end, origin.topic)
         if isinstance(end, Event):
             taken.events.append(self._canonical(end, origin, now))
         elif isinstance(end, Ignored):
@@ -141,6 +144,18 @@ class Pipeline:
         asked = drug if drug.resolution is None else replace(drug, resolution=None)
         short = len(asked.codings) + len(asked.ingredients) <= _CODES_REMEMBERED
         return self._remembered(asked) if short else self._resolve(asked)
+
+
+def _of_its_topic(event: Event, topic: str) -> Event | Refusal:
+    """A person's event among those of synthetic patients would alert nobody."""
+    patients = {"$.patient_id": event.patient_id}
+    if isinstance(event, Patient) and event.merged_into is not None:
+        patients["$.merged_into"] = event.merged_into
+    for place, patient_id in patients.items():
+        if is_canary(patient_id) != (topic == CANARIES):
+            only = f"ids that begin with {PREFIX} are taken on {CANARIES}, and no other ids are taken there"
+            return Refusal("reserved_patient", only, place)
+    return event
 
 
 def dead_letter(refusal: Refusal, original: bytes, origin: Origin, now: datetime) -> DeadLetter:

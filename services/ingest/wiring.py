@@ -14,6 +14,7 @@ from services.ingest.http.intake import Intake
 from services.ingest.http.routes import fhir
 from services.ingest.metrics import IngestMetrics
 from services.ingest.pipeline import Pipeline
+from services.ingest.sources import silence
 from services.runtime.access import is_loopback
 from services.runtime.clock import system_clock
 from services.runtime.probes import HttpServer, listen, probe_routes
@@ -32,13 +33,13 @@ log = structlog.get_logger(__name__)
 async def run(settings: Settings) -> int:
     """Run until SIGTERM or SIGINT; the exit code. Raises what keeps it from starting."""
     listener = listen(settings.host, settings.ingest_port)
-    metrics = IngestMetrics()
+    metrics = IngestMetrics(silence(settings.source_silence))
     pipeline = Pipeline(load(settings.knowledge_dir), system_clock)
     await ensure_topics(settings.brokers)
     engine = Engine(
         app_id=APP_ID,
         brokers=settings.brokers,
-        topics=topics.SOURCES,
+        topics=(*topics.SOURCES, topics.CANARIES),
         handler=IngestHandler(pipeline, system_clock, metrics.watch),
         state_dir=settings.state_dir / "ingest",
         metrics=metrics.stream,

@@ -28,6 +28,11 @@ class NotifyMetrics:
             "Alert revisions read that were not newer than the one stored",
             registry=self.registry,
         )
+        self.canaries = Counter(
+            "rxvigil_notify_canaries_total",
+            "Alert revisions and pictures of synthetic patients read, which have no business here: not stored and told to nobody",
+            registry=self.registry,
+        )
         self.pictures = Counter(
             "rxvigil_notify_pictures_total",
             "Pictures of patients stored or erased; of several of a patient that are read at once only the newest",

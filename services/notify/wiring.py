@@ -11,6 +11,7 @@ import httpx
 import structlog
 from aiokafka.errors import KafkaError
 
+from knowledge.reading.explanation import load_explanations
 from services.notify.api.routes import OPENAPI, api
 from services.notify.console.routes import console
 from services.notify.consume import Consumer
@@ -88,7 +89,7 @@ class _Notify:
         """The probes; page and API only where nobody from outside can reach them, until there is sign-in."""
         routes: list[Any] = [*probe_routes(self.metrics.registry, self.ready)]
         if is_loopback(self._settings.host):
-            desk = Desk(self._pool, self.metrics, system_clock)
+            desk = Desk(self._pool, self.metrics, system_clock, load_explanations())
             routes += [console(desk, self._changes, self.ready), api(desk)]
         else:
             log.warning(

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.mutants.tests_of import tests_of
 
@@ -112,7 +112,7 @@ def _of_functions(name: str, children: int, *, every: bool) -> list[Mutant]:
     (TREE / "setup.cfg").write_text(_settings(name))
     said = _run("chosen.py", "run", "--max-children", str(children), every=every)
     meta = TREE / "mutants" / RULES / f"{name}.py.meta"
-    codes = json.loads(meta.read_text())["exit_code_by_key"] if meta.exists() else {"": None}
+    codes: dict[str, Any] = json.loads(meta.read_text())["exit_code_by_key"] if meta.exists() else {"": None}
     if None in codes.values():
         raise _NotRunError(said[-3000:])
     return [_mutant(key, code, every=every) for key, code in codes.items()]

@@ -8,7 +8,7 @@ _ENGLISH = re.compile(
     r"\b(stop|skip|pause|quit|discontinue|omit|halve|double|reduce|increase|raise|lower|change|switch|replace|avoid|miss"
     r"|leave (out|off)|cut (down|back|the)|come off|throw (it |them )?away|wait with|end your|end the"
     r"|take (less|more|fewer|half|no|only|just|another|an extra)|do not (take|use|swallow)|don't (take|use|swallow)"
-    r"|no longer take|instead of taking)\b",
+    r"|no longer take|instead of taking|(give|take|use) (it |him |her )?no (more|longer))\b",
     re.IGNORECASE,
 )
 _GERMAN = re.compile(

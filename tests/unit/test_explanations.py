@@ -173,8 +173,15 @@ def test_nobody_is_told_to_stop_skip_or_change_a_medicine(language: Language, en
         assert orders(f"{meaning.why} {meaning.help}", language.code) == []
 
 
+WAIT_FOR_THE_DOCTOR = {"child-opioid-tonsils", "child-promethazine"}
+"""The next dose can end the breathing of a child: these two tell parents to give no more until they have called the doctor."""
+
+
 def test_nobody_is_told_so_by_a_written_rule() -> None:
-    assert {rule.id: orders(rule.patient, "en") for rule in load().written if orders(rule.patient, "en")} == {}
+    told = {rule.id: rule.patient for rule in load().written if orders(rule.patient, "en")}
+    assert told.keys() - WAIT_FOR_THE_DOCTOR == set()
+    for sentence in told.values():
+        assert "until you have called the doctor" in sentence
 
 
 @pytest.mark.parametrize(
@@ -188,6 +195,7 @@ def test_nobody_is_told_so_by_a_written_rule() -> None:
         ("en", "Do not take the pill tomorrow."),
         ("en", "Leave out the evening dose. Ask your doctor."),
         ("en", "Switch to another pain medicine."),
+        ("en", "Please give no more of it."),
         ("de", "Setzen Sie das Medikament ab."),
         ("de", "Sie sollten das Medikament absetzen."),
         ("de", "Lassen Sie die nächste Dosis aus."),

@@ -19,8 +19,9 @@ from knowledge.conditions import Course, Kind, Names, Own, parsed
 from knowledge.dose import Way
 from knowledge.loader import MEASURED, load
 from knowledge.model import Place
-from services.local import canaries, rule_sheet, rules
+from services.local import rule_sheet, rules
 from services.local.knowledge_rows import SHIPPED, is_verified, read_all
+from services.monitor.canaries import cases
 from services.monitor.patient.bounds import Need
 from services.monitor.rules import RULES
 from services.monitor.rules.canary import FOLDER, read
@@ -97,7 +98,7 @@ def test_a_canary_that_does_not_hold_ends_the_list_with_1(
     case = json.loads((FOLDER / "critical-lab.json").read_bytes())
     case["fires"]["alerts"][0]["severity"] = "info"
     (tmp_path / "critical-lab.json").write_text(json.dumps(case))
-    monkeypatch.setattr(canaries, "read", lambda rule: read(rule, tmp_path))
+    monkeypatch.setattr(cases, "read", lambda rule: read(rule, tmp_path))
     code, out, _ = said("list")
     assert code == 1
     assert "FAILS critical-lab" in out

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Controller, Request, Response, get, post
 from litestar.exceptions import HTTPException, NotFoundException
+from litestar.params import Parameter
 from msgspec import Struct
 
 from schemas.alerts import Alert
 from schemas.feedback import Feedback
 from services.notify import answers
 from services.notify.desk import Desk
+from services.notify.explained import Explained, explained, language_for, language_of
 from services.notify.store import alerts
 from services.notify.store import answers as stored_answers
 from services.notify.store.alerts import ListName
+
+Language = Annotated[
+    str, Parameter(description="the language of the explanation, such as de; stands over Accept-Language")
+]
 
 
 class Listing(Struct, frozen=True):
@@ -31,11 +37,13 @@ class Listing(Struct, frozen=True):
 
 
 class Found(Struct, frozen=True):
-    """One alert, the list that it stands in, and every answer given to it, confirmed by the monitor or not."""
+    """One alert, the list that it stands in, every answer given to it, confirmed by the monitor or not, and what the patient can
+    be told in plain words."""
 
     status: ListName
     alert: Alert
     answers: tuple[Feedback, ...]
+    explanation: Explained
 
 
 class Alerts(Controller):
@@ -50,12 +58,21 @@ class Alerts(Controller):
         return Listing(status, [stored.alert for stored in found], left_out)
 
     @get("/{alert_id:str}", summary="One alert with its answers")
-    async def one(self, desk: Desk, alert_id: str) -> Found:
+    async def one(self, desk: Desk, alert_id: str, request: Request[Any, Any, Any], language: Language = "") -> Found:
+        """The explanation is in ``language``, else in the first of ``Accept-Language`` that there is, else in English."""
+        known = desk.explanations
+        if language and language_of(known, language) is None:
+            raise HTTPException(
+                status_code=400,
+                detail=f"There is no explanation in this language; there are {', '.join(known.languages)}.",
+            )
+        chosen = language_for(known, language, request.headers.get("accept-language", ""))
         async with desk.pool.acquire() as connection:
             stored = await alerts.find(connection, alert_id)
             if stored is None:
                 raise NotFoundException("There is no alert with this id.")
-            return Found(stored.list, stored.alert, await stored_answers.of_alert(connection, alert_id))
+            given = await stored_answers.of_alert(connection, alert_id)
+        return Found(stored.list, stored.alert, given, explained(stored.alert, chosen, known))
 
     @post("/{alert_id:str}/answers", summary="Answer an alert")
     async def answer(self, desk: Desk, alert_id: str, request: Request[Any, Any, Any]) -> Response[Feedback]:

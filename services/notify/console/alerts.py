@@ -13,6 +13,7 @@ from litestar.response import Redirect
 from services.notify import answers
 from services.notify.console.pages import Page, page
 from services.notify.desk import Desk
+from services.notify.explained import explained, language_for
 from services.notify.store import alerts
 from services.notify.store import answers as stored_answers
 from services.notify.store.alerts import ListName
@@ -41,7 +42,7 @@ class AlertPages(Controller):
 
     @get("/alerts/{alert_id:str}")
     async def one(self, desk: Desk, alert_id: str, request: Request[Any, Any, Any]) -> Page:
-        return await _alert(desk, alert_id, {"by": unquote(request.cookies.get(_NAME_COOKIE, ""))})
+        return await _alert(desk, alert_id, request, {"by": unquote(request.cookies.get(_NAME_COOKIE, ""))})
 
     @post("/alerts/{alert_id:str}/answers")
     async def answer(self, desk: Desk, alert_id: str, request: Request[Any, Any, Any]) -> Page | Redirect:
@@ -49,11 +50,11 @@ class AlertPages(Controller):
         try:
             given = msgspec.convert(form, answers.Given, strict=False)
         except msgspec.ValidationError:
-            return await _alert(desk, alert_id, form, "Give your name and choose a reason.", 400)
+            return await _alert(desk, alert_id, request, form, "Give your name and choose a reason.", 400)
         try:
             feedback, is_new = await answers.take(desk.pool, alert_id, given, desk.clock())
         except answers.NotTakenError as error:
-            return await _alert(desk, alert_id, form, str(error), 404 if error.why == "unknown" else 409)
+            return await _alert(desk, alert_id, request, form, str(error), 404 if error.why == "unknown" else 409)
         if is_new:
             desk.metrics.answers.labels(feedback.reason).inc()
         name = Cookie(
@@ -69,8 +70,12 @@ async def _list(desk: Desk, name: ListName, info: bool, template: str = "list.ht
     return page(template, list=name, info=info, alerts=found, counts=counts, now=desk.clock())
 
 
-async def _alert(desk: Desk, alert_id: str, form: dict[str, str], fault: str = "", status: int = 200) -> Page:
-    """``form`` is what stands in the answer form, so that nobody has to type it twice."""
+async def _alert(
+    desk: Desk, alert_id: str, request: Request[Any, Any, Any], form: dict[str, str], fault: str = "", status: int = 200
+) -> Page:
+    """``form`` is what stands in the answer form, so that nobody has to type it twice. What the patient is told is in the
+    language that the address asks for: a pharmacist's browser does not know what the patient reads."""
+    language = language_for(desk.explanations, request.query_params.get("language", ""), "")
     async with desk.pool.acquire() as connection:
         stored = await alerts.find(connection, alert_id)
         given = await stored_answers.of_alert(connection, alert_id) if stored else ()
@@ -86,5 +91,7 @@ async def _alert(desk: Desk, alert_id: str, form: dict[str, str], fault: str = "
         pending=[answer for answer in given if (answer.by, answer.at) not in confirmed],
         form=form,
         fault=fault,
+        explained=explained(stored.alert, language, desk.explanations),
+        languages=desk.explanations.languages,
         now=desk.clock(),
     )

@@ -10,6 +10,7 @@ from aiokafka import ConsumerRecord
 
 from schemas import codec, topics
 from schemas.alerts import Alert
+from schemas.canaries import is_canary
 from schemas.values import Severity
 from services.notify.delivery.channel import Channel
 from services.notify.intake.batches import Count, Kind
@@ -29,7 +30,7 @@ def read(value: bytes | None) -> Alert:
 
 
 class AlertKind(Kind[tuple[Alert, int]]):
-    """``channel`` is who is told, of alerts from ``lowest`` upward; None for nobody."""
+    """``channel`` is who is told, of alerts from ``lowest`` upward; None for nobody. Of synthetic patients nothing is stored."""
 
     topic = topics.ALERTS
 
@@ -42,14 +43,16 @@ class AlertKind(Kind[tuple[Alert, int]]):
         return read(record.value), epoch_of(record)
 
     async def store(self, connection: Any, found: Sequence[tuple[Alert, int]], now: datetime) -> Count:
-        stored = [alert for alert, epoch in found if await self._put(connection, alert, epoch, now)]
+        of_people = [(alert, epoch) for alert, epoch in found if not is_canary(alert.patient_id)]
+        stored = [alert for alert, epoch in of_people if await self._put(connection, alert, epoch, now)]
         if stored:
             await changes.announce(connection)
 
         def count() -> None:
             for alert in stored:
                 self._metrics.stored(alert, now)
-            self._metrics.stale.inc(len(found) - len(stored))
+            self._metrics.stale.inc(len(of_people) - len(stored))
+            self._metrics.canaries.inc(len(found) - len(of_people))
 
         return count
 

@@ -12,6 +12,7 @@ from typing import Any
 from aiokafka import ConsumerRecord
 
 from schemas import codec, topics
+from schemas.canaries import is_canary
 from services.notify.intake.batches import Count, Kind
 from services.notify.intake.reading import RefusedError, decoded, epoch_of
 from services.notify.metrics import NotifyMetrics
@@ -44,5 +45,11 @@ class PictureKind(Kind[Received]):
         return read(record)
 
     async def store(self, connection: Any, found: Sequence[Received], now: datetime) -> Count:
-        stored = await pictures.put(connection, found, now)
-        return lambda: self._metrics.pictures.inc(stored)
+        of_people = [each for each in found if not is_canary(each.patient_id)]
+        stored = await pictures.put(connection, of_people, now)
+
+        def count() -> None:
+            self._metrics.pictures.inc(stored)
+            self._metrics.canaries.inc(len(found) - len(of_people))
+
+        return count

@@ -89,6 +89,24 @@ async function lookAtAlert(alert) {
   document.getElementById("changed").hidden = same;
 }
 
+async function tellIn(link) {
+  const answer = await fetch(link.href);
+  if (!answer.ok) throw new Error(answer.status);
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const told = page.querySelector("section.patient");
+  link.closest("section.patient").replaceChildren(...told.childNodes);
+  history.replaceState(null, "", link.href);
+  document.querySelector(".languages [aria-current]").focus();
+}
+
+// another language for the patient comes without a reload, which would lose an answer half typed
+document.addEventListener("click", (event) => {
+  const link = event.target.closest(".languages a");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  tellIn(link).catch(() => location.assign(link.href));
+});
+
 const connection = document.getElementById("connection");
 const lost = document.getElementById("lost");
 
