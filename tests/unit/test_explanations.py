@@ -173,15 +173,8 @@ def test_nobody_is_told_to_stop_skip_or_change_a_medicine(language: Language, en
         assert orders(f"{meaning.why} {meaning.help}", language.code) == []
 
 
-WAIT_FOR_THE_DOCTOR = {"child-opioid-tonsils", "child-promethazine"}
-"""The next dose can end the breathing of a child: these two tell parents to give no more until they have called the doctor."""
-
-
 def test_nobody_is_told_so_by_a_written_rule() -> None:
-    told = {rule.id: rule.patient for rule in load().written if orders(rule.patient, "en")}
-    assert told.keys() - WAIT_FOR_THE_DOCTOR == set()
-    for sentence in told.values():
-        assert "until you have called the doctor" in sentence
+    assert {rule.id: rule.patient for rule in load().written if orders(rule.patient, "en")} == {}
 
 
 @pytest.mark.parametrize(
