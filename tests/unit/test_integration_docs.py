@@ -58,11 +58,11 @@ def ignored() -> list[tuple[str, dict[str, Any]]]:
                 found.append((row[0], {"doNotPerform": True}))
             elif element := next(iter(words & {"status", "intent"}), None):
                 codes = words - {element, "without", "whenHandedOver"}
-                found += [(row[0], {element: code}) for code in codes]
+                found += [(row[0], {element: code}) for code in sorted(codes)]
             elif "category" in words:
                 found += [
                     (row[0], {"status": "final", "category": [{"coding": [{"code": code}]}]})
-                    for code in words - {"category"}
+                    for code in sorted(words - {"category"})
                 ]
     return found
 

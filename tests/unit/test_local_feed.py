@@ -181,7 +181,9 @@ def test_empty_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"no gzip", gzip.compress(event() * 100)[:-20], gzip.compress(b"x")[:12] + b"\x00" * 30]
+    "content",
+    [b"no gzip", gzip.compress(event() * 100)[:-20], gzip.compress(b"x")[:12] + b"\x00" * 30],
+    ids=["none", "cut", "garbled"],
 )
 @pytest.mark.parametrize("kind", ["json", "jsonl", "csv"])
 def test_a_broken_gz_is_said_with_its_name(tmp_path: Path, kind: str, content: bytes) -> None:
