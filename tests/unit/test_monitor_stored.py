@@ -6,6 +6,7 @@ import zlib
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
@@ -17,7 +18,7 @@ from services.monitor.patient.columns import Table
 from services.monitor.patient.order import Dose
 from services.monitor.patient.state import PatientState
 from services.monitor.patient.stored import compressed, decode, encode
-from services.monitor.patient.words import WORDS_1
+from services.monitor.patient.words import WORDS_1, WORDS_2
 from tests.support.clinical import KNOWLEDGE, at, daily, lab, order
 from tests.unit.test_monitor_facts import play
 
@@ -101,10 +102,22 @@ def test_a_hundred_orders_take_less_than_four_kilobytes() -> None:
     assert len(encode(state)) < 4096
 
 
-def test_a_small_state_is_stored_plainly_and_what_was_compressed_at_any_level_is_read() -> None:
+@pytest.mark.parametrize("words", [WORDS_1, WORDS_2], ids=["first words", "second words"])
+def test_a_small_state_is_stored_plainly_and_what_was_compressed_at_any_level_is_read(words: bytes) -> None:
+    """By this release or by one that had the words of then."""
     large = full()
     assert encode(large) == msgspec.msgpack.encode(large, order="sorted")
-    columns = zlib.decompressobj(zdict=WORDS_1).decompress(compressed(large))
+    columns = zlib.decompressobj(zdict=WORDS_2).decompress(compressed(large))
     for level in range(1, 10):
-        compressor = zlib.compressobj(level, zdict=WORDS_1)
+        compressor = zlib.compressobj(level, zdict=words)
         assert decode(compressor.compress(columns) + compressor.flush()) == large
+
+
+def test_the_words_of_a_newer_release_are_an_error_and_no_other_state() -> None:
+    compressor = zlib.compressobj(6, zdict=WORDS_2 + b"more")
+    with pytest.raises(zlib.error, match="words that this release has not"):
+        decode(compressor.compress(b"columns") + compressor.flush())
+
+
+def test_words_that_states_were_stored_with_are_never_changed() -> None:
+    assert (zlib.adler32(WORDS_1), zlib.adler32(WORDS_2)) == (2967550380, 4033196276)

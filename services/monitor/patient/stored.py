@@ -19,7 +19,7 @@ from services.monitor.patient.columns import Table
 from services.monitor.patient.order import ORDER_STATUS, SUPPLY_STATUS, Dose, Order, Precedence, thing_key
 from services.monitor.patient.result import RESULT_STATUS, Result
 from services.monitor.patient.state import PatientState
-from services.monitor.patient.words import WORDS_1
+from services.monitor.patient.words import WORDS_1, WORDS_2
 
 _COMPRESSED = 0x78
 """The first byte of what zlib writes."""
@@ -54,6 +54,9 @@ _STORED: Any = msgspec.defstruct(
     array_like=True,
 )
 
+_WORDS = {zlib.adler32(words): words for words in (WORDS_1, WORDS_2)}
+"""By the checksum that zlib writes behind its first two bytes."""
+
 _encode = msgspec.msgpack.Encoder(order="sorted").encode
 _decode = msgspec.msgpack.Decoder(_STORED).decode
 _decode_plain = msgspec.msgpack.Decoder(PatientState).decode
@@ -77,7 +80,7 @@ def compressed(state: PatientState) -> bytes:
         analytes=analytes,
         results=_brief_results([result for analyte in analytes for result in state.results[analyte]]),
     )
-    compressor = zlib.compressobj(_LEVEL, zdict=WORDS_1)
+    compressor = zlib.compressobj(_LEVEL, zdict=WORDS_2)
     return compressor.compress(_encode(stored)) + compressor.flush()
 
 
@@ -85,7 +88,7 @@ def decode(stored: bytes) -> PatientState:
     """The state of stored bytes, of this release or an older one. Raises ``msgspec.MsgspecError`` or ``zlib.error``."""
     if stored[0] != _COMPRESSED:
         return _decode_plain(stored)
-    found = _decode(zlib.decompressobj(zdict=WORDS_1).decompress(stored))
+    found = _decode(zlib.decompressobj(zdict=_words_of(stored)).decompress(stored))
     rest: PatientState = found.rest
     results = (_full_result(result) for result in _RESULTS.rows(found.results) if result is not None)
     return replace(
@@ -94,6 +97,13 @@ def decode(stored: bytes) -> PatientState:
         supplies=_by_key(_ORDERS.rows(found.supplies)),
         results={analyte: tuple(islice(results, count)) for analyte, count in found.analytes.items()},
     )
+
+
+def _words_of(stored: bytes) -> bytes:
+    try:
+        return _WORDS[int.from_bytes(stored[2:6], "big")]
+    except KeyError:
+        raise zlib.error("the state was compressed with words that this release has not") from None
 
 
 def _by_key(orders: list[Order | None]) -> Mapping[str, Order]:
