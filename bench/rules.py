@@ -30,10 +30,12 @@ from schemas.values import Citation
 from services.monitor import evaluate
 from services.monitor.handler import MonitorHandler
 from services.monitor.patient.change import Change
+from services.monitor.patient.obligation import Obligation
 from services.monitor.patient.state import PatientState
 from services.monitor.rules import RULES
 from services.monitor.rules.index import Index
 from services.monitor.rules.rule import Finding, Reads, Rule
+from services.monitor.rules.written import written_rules
 from services.streaming.compute import Computer
 from services.streaming.faust_engine import GC_THRESHOLD
 from services.streaming.fetches import Part
@@ -53,6 +55,11 @@ USUAL = 40
 """Beds of whose patients the median is taken."""
 AT_ONCE, BATCHES = 5, 6
 """Events of one patient in a batch, for the cost of one patient: part of a panel, two doses (``ward.more``)."""
+
+
+def every_rule(knowledge: Knowledge) -> tuple[Rule, ...]:
+    """Those in code and the written ones."""
+    return (*RULES, *written_rules(knowledge))
 
 
 class _Nothing:
@@ -141,7 +148,7 @@ class _Wrapped:
     def parts(self, change: Change, state: PatientState, knowledge: Knowledge) -> Collection[str]:
         return self.rule.parts(change, state, knowledge)
 
-    def findings(self, state: PatientState, knowledge: Knowledge, part: str) -> Iterable[Finding]:
+    def findings(self, state: PatientState, knowledge: Knowledge, part: str) -> Iterable[Finding | Obligation]:
         return self.rule.findings(state, knowledge, part)
 
 
@@ -159,7 +166,7 @@ class _Timed(_Wrapped):
         self.parts_seconds += time.thread_time() - began
         return found
 
-    def findings(self, state: PatientState, knowledge: Knowledge, part: str) -> Iterable[Finding]:
+    def findings(self, state: PatientState, knowledge: Knowledge, part: str) -> Iterable[Finding | Obligation]:
         began = time.thread_time()
         found = list(self.rule.findings(state, knowledge, part))
         self.findings_seconds += time.thread_time() - began
@@ -189,7 +196,8 @@ def measure(beds: int, rounds: int, console: Console) -> list[Figure]:
     gc.set_threshold(*GC_THRESHOLD)
     knowledge = load()
     stream = records(ward.events(beds, DAYS))
-    contenders: dict[str, Sequence[Rule]] = {ALL: RULES, NONE: (), TWICE: (*RULES, *map(_Unrelated, RULES))}
+    every = every_rule(knowledge)
+    contenders: dict[str, Sequence[Rule]] = {ALL: every, NONE: (), TWICE: (*every, *map(_Unrelated, every))}
     costs: dict[str, list[float]] = {name: [] for name in contenders}
     for number in range(rounds + 1):
         order = list(contenders)
@@ -227,10 +235,18 @@ def _cost(name: str, values: list[float], against: str, ratios: list[float], not
 def _families(stream: Sequence[Record], knowledge: Knowledge, whole: float) -> Iterator[Figure]:
     """One pass with a watch on each rule. What is left of ``whole``, the cost of an event without a watch, is the rest: the watch
     takes about as long as a small rule."""
-    timed = [_Timed(rule) for rule in RULES]
+    coded, written = list(map(_Timed, RULES)), list(map(_Timed, written_rules(knowledge)))
+    timed = [*coded, *written]
     _Ward(timed, knowledge).take(stream)
     per_event = 1e6 / len(stream)
-    for each in sorted(timed, key=lambda each: -(each.parts_seconds + each.findings_seconds)):
+    yield Figure(
+        about="cost by rule, of an event",
+        contender=f"{len(written)} written rules",
+        unit="µs",
+        values=[sum(each.parts_seconds + each.findings_seconds for each in written) * per_event],
+        note=f"asked {sum(each.asked for each in written) / len(stream):.2f} times an event",
+    )
+    for each in sorted(coded, key=lambda each: -(each.parts_seconds + each.findings_seconds)):
         yield Figure(
             about="cost by rule, of an event",
             contender=each.id,
@@ -246,9 +262,9 @@ def _families(stream: Sequence[Record], knowledge: Knowledge, whole: float) -> I
 def _heavy(knowledge: Knowledge, rounds: int) -> Iterator[Figure]:
     """One patient with very much beside those of the ward, all with the same events, ``AT_ONCE`` a batch and each state in the
     cache: what a batch decodes, evaluates and encodes is counted, the state that it leaves encoded once a batch as well."""
-    usual = _Ward(RULES, knowledge)
+    usual = _Ward(every_rule(knowledge), knowledge)
     usual.take(records(ward.events(USUAL, DAYS)))
-    long = _Ward(RULES, knowledge)
+    long = _Ward(every_rule(knowledge), knowledge)
     long.take(records(ward.long_stay(HEAVY_ORDERS, HEAVY_RESULTS)))
     (heavy,) = long.states()
     about = f"a patient with {len(heavy.orders)} orders and {HEAVY_RESULTS:,} results"
