@@ -192,6 +192,8 @@ def test_age_in_days(days: int, yes: bool) -> None:
         ("age >= 20 years", date(2008, 2, 29), datetime(2028, 2, 29, tzinfo=UTC)),
         ("age >= 65 years", date(1961, 11, 2), None),  # since today
         ("age >= 65 years", date(1950, 1, 1), None),
+        ("age >= 65 years", date(9990, 1, 1), None),  # past the end of the calendar
+        ("age < 28 days", date(9999, 12, 20), None),
     ],
 )
 def test_an_age_changes_its_answer_at_a_birthday(text: str, born: date, until: datetime | None) -> None:

@@ -40,15 +40,21 @@ def _turns(condition: Condition, state: PatientState) -> datetime | None:
     if state.birth_date is None:
         return None
     from_ = ceil(condition.value) if condition.op in (">=", "<") else floor(condition.value) + 1
-    born = state.birth_date
-    if condition.unit == "days":
-        day = born + timedelta(days=from_)
-    else:
-        year = born.year + from_
-        leap = (born.month, born.day) == (2, 29) and not isleap(year)
-        day = date(year, 3, 1) if leap else born.replace(year=year)
+    try:
+        day = _day_of(state.birth_date, from_, condition.unit)
+    except (OverflowError, ValueError):
+        return None  # beyond the end of the calendar: a birth date that nobody checked
     at = datetime(day.year, day.month, day.day, tzinfo=UTC)
     return at if at > state.clock else None
+
+
+def _day_of(born: date, age: int, unit: str) -> date:
+    """The day on which somebody comes to an age. Raises ``OverflowError`` and ``ValueError`` past the calendar's end."""
+    if unit == "days":
+        return born + timedelta(days=age)
+    year = born.year + age
+    leap = (born.month, born.day) == (2, 29) and not isleap(year)
+    return date(year, 3, 1) if leap else born.replace(year=year)
 
 
 def history(condition: Condition, of: Situation) -> Answer:
