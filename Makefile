@@ -18,8 +18,8 @@ test: $(READY) ## all tests, with a short choice of the fault runs; ARGS="-k nam
 ifdef ARGS
 	$(BIN)/pytest $(ARGS)
 else
-	$(BIN)/pytest tests/unit -n auto --dist loadfile
-	$(BIN)/pytest --ignore tests/unit
+	$(BIN)/pytest -m "not stack and not browser and not faults" -n auto --dist loadfile
+	$(BIN)/pytest -m "stack or browser or faults"
 endif
 
 faults: $(READY) ## every fault twice in a row on real processes and real Kafka; report in build/faults.txt (half an hour)
