@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from examples.quarter.cases.places import at_home, on_the_ward
-from examples.quarter.person import Person
+from examples.quarter.person import BASIC, LIVER, Person
 
 HOME = (("amlodipine",), ("levothyroxine",), ("losartan",), ("metoprolol",), ("atorvastatin",), ("sertraline",), ())
+TESTS = {"levothyroxine": ("TSH",), "losartan": BASIC, "atorvastatin": LIVER}
 WARD = (
     ("ceftriaxone", "acetaminophen"),
     ("amlodipine", "acetaminophen"),
@@ -20,7 +21,9 @@ def lives(p: Person, number: int) -> None:
     if number % 3:
         day = at_home(p)
         for drug in HOME[number % len(HOME)]:
-            p.panel(day - 3, ("TSH",) if drug == "levothyroxine" else ())
+            # who is looked after has the tests of the medicine, before it and some weeks after
+            for test_day in (-95, -80, -40, day - 3):
+                p.panel(test_day, TESTS.get(drug, ()))
             p.takes(drug, -90)
     else:
         day = on_the_ward(p, days=p.rng.randint(3, 6))

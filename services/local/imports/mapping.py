@@ -67,7 +67,9 @@ def of_file(path: Path) -> TableMapping:
     """Raises ``BringInError``."""
     try:
         text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise BringInError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
         raise BringInError(f"{path}: cannot be read as UTF-8 text ({error})") from error
     return _read(text, str(path))
 

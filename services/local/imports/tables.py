@@ -131,7 +131,9 @@ def _records(paths: Sequence[Path], mapping: TableMapping, progress: Console) ->
     for file in track(tables, "reading", console=progress, transient=True, disable=not progress.is_terminal):
         try:
             text = file.read_text(mapping.encoding)
-        except (OSError, UnicodeDecodeError, LookupError) as error:
+        except OSError as error:
+            raise BringInError(f"{file}: cannot be read: {error.strerror}") from error
+        except (UnicodeDecodeError, LookupError) as error:
             raise BringInError(f"{file}: cannot be read as {mapping.encoding} ({error})") from error
         reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=mapping.delimiter, strict=True)
         missing = [column for column in mapping.wanted if column not in (reader.fieldnames or ())]

@@ -117,5 +117,7 @@ def _level(said: str) -> tuple[str, Severity] | None:
 def _text(path: Path) -> str:
     try:
         return path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise BringInError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
         raise BringInError(f"{path}: cannot be read as UTF-8 text ({error})") from error
